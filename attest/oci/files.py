@@ -1,0 +1,157 @@
+"""Files of a layout: only regular files inside it are read; what is written appears whole or not at all.
+
+A layout may come from a stranger, and its entries may be links, pipes or directories.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from attest.errors import NotFound, NotWritable, Unreadable
+from attest.oci import limits
+
+_POLL_SECONDS: Final = 0.02
+
+
+def read_inside(root: Path, name: str, limit: int, where: str) -> bytes:
+    """The bytes of a regular file below `root`, at most `limit`. Raises NotFound, Unreadable."""
+    path = _inside(root, name, where)
+    try:
+        # A pipe without a writer would block; a link put there since the path was resolved is not followed.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return _read_regular(descriptor, limit, where)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFound(f"{where}: not there", f"There is no file {name}.") from None
+    except OSError as error:
+        raise Unreadable(f"{where}: cannot be read", f"{name}: {error.strerror}.") from None
+
+
+def _read_regular(descriptor: int, limit: int, where: str) -> bytes:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise Unreadable(f"{where}: not a regular file")
+    if status.st_size > limit:
+        raise Unreadable(f"{where}: {status.st_size} bytes, more than the {limit} expected or allowed")
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(limit + 1)
+
+
+def write_inside(root: Path, name: str, content: bytes, where: str) -> None:
+    """Write a file below `root` in one step; an existing one keeps its mode. Raises NotWritable, Unreadable."""
+    place = root / name
+    path = _inside(root, str(place.parent.relative_to(root)), where) / place.name
+    temporary = path.with_name(f".{path.name[:16]}.{token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(temporary, content, _mode(path))
+        temporary.replace(path)
+    except OSError as error:
+        raise _not_writable(where, error) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def remove_inside(root: Path, name: str) -> None:
+    """Take back a file that was written. Raises nothing: it is called when something else has gone wrong."""
+    with suppress(OSError):
+        (root / name).unlink()
+
+
+def _write_whole(path: Path, content: bytes, mode: int | None) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        if mode is not None:
+            os.fchmod(descriptor, mode)
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return stat.S_IMODE(status.st_mode) if stat.S_ISREG(status.st_mode) else None
+
+
+def _inside(root: Path, name: str, where: str) -> Path:
+    path = Path(os.path.realpath(root / name))
+    if not path.is_relative_to(os.path.realpath(root)):
+        raise Unreadable(f"{where}: {name} leads out of the layout", "Links are followed only inside it.")
+    return path
+
+
+@contextmanager
+def locked_directory(path: Path, where: str) -> Iterator[None]:
+    """Be the only writer of a directory; the lock leaves no file behind. Raises NotWritable."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _not_writable(where, error) from None
+    try:
+        _lock(descriptor, where)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def locked_name(name: str) -> Iterator[None]:
+    """Be the only process of this user on this machine that holds `name`. Raises NotWritable.
+
+    Where there is no temporary directory to put a lock into, there is no lock: a read-only container is alone in it.
+    """
+    descriptor = _lock_file(hashlib.sha256(name.encode()).hexdigest()[:32])
+    if descriptor is None:
+        yield
+        return
+    try:
+        _lock(descriptor, name)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(key: str) -> int | None:
+    try:
+        path = Path(tempfile.gettempdir(), f"attest-{os.geteuid()}-{key}.lock")
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return None
+
+
+def _lock(descriptor: int, where: str) -> None:
+    import fcntl  # not on Windows, where reading still works
+
+    deadline = time.monotonic() + limits.LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise NotWritable(
+                    f"{where}: another process has been writing for {limits.LOCK_SECONDS:.0f} s"
+                ) from None
+            time.sleep(_POLL_SECONDS)
+        except OSError:  # a file system without locks (some network mounts): nothing to hold
+            return
+
+
+def _not_writable(where: str, error: OSError) -> NotWritable:
+    remedy = "It is as it was. Make it writable, make room, or write to a copy."
+    return NotWritable(f"{where}: cannot be written", f"{error.strerror or 'unknown error'}.", remedy)

@@ -1,0 +1,29 @@
+"""Every cap on what a store may make us read, with the reason beside it. Units are bytes unless said otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MiB: Final = 1024 * 1024
+
+MANIFEST: Final = 4 * MiB  # distribution-spec 1.1 asks registries to take 4 MiB and no more
+STATEMENT: Final = 32 * MiB  # mode=max provenance of the largest builds we have seen is 6 MiB
+SBOM: Final = 128 * MiB  # SPDX of 20,000 packages with their files is about 60 MiB
+CONFIG: Final = 8 * MiB  # an image config holds the history and environment, never data
+ANSWER: Final = 1 * MiB  # token and error answers are a few hundred bytes
+
+DEPTH: Final = 4  # indexes in indexes; tools write one level, imagetools at most two
+CHILDREN: Final = 1_000  # manifests in one index; the widest public images have about 40
+REFERRERS: Final = 1_000  # referrers of one digest that are looked at; each costs two requests
+REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here
+
+PARALLEL: Final = 8  # requests in flight; registries throttle above ten a client
+CONNECT_SECONDS: Final = 10.0
+READ_SECONDS: Final = 60.0  # without a byte; a large blob that flows may take longer
+TRANSFER_SECONDS: Final = 600.0  # one body: the largest SBOM at 220 KiB/s; a registry that drips ends here
+REDIRECTS: Final = 5  # a blob's way to its storage is one or two
+RETRIES: Final = 3  # of reading; what fails four times will not heal while we wait
+RETRY_AFTER_SECONDS: Final = 10.0  # a registry that asks for more is not waited for: the job should say so
+HELPER_SECONDS: Final = 20.0  # a credential helper that asks a cloud needs seconds; one that asks a person hangs
+LOCK_SECONDS: Final = 60.0  # others that write the same list need milliseconds each
+FALLBACK_TRIES: Final = 5  # writes of a fallback tag that other machines overwrite at the same time

@@ -1,0 +1,238 @@
+"""One repository of a registry as a store: nothing is believed, and nothing that was read is asked for again.
+
+Manifests are kept, since several steps look at them; blobs are read once, by whoever needs them. What was written is
+never taken from memory when it is read back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from attest.errors import InvalidReference, NotFound, NotWritable, StoreError, Unreadable
+from attest.oci import limits
+from attest.oci.answer import Answer, printable
+from attest.oci.auth import PULL, PUSH, Access
+from attest.oci.content import checked, mismatch, within
+from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
+from attest.oci.document import JsonObject, parse_object, text
+from attest.oci.endpoints import Endpoints
+from attest.oci.files import locked_name
+from attest.oci.interface import Artifact
+from attest.oci.referrer import describe, unique, with_entries
+from attest.oci.rounds import ask_all
+from attest.oci.transport import Transport
+from attest.reference import Digest, RegistryReference
+
+
+class Registry:
+    """The repository that the reference names. May be used by several threads; `wait` is given seconds to wait."""
+
+    def __init__(
+        self,
+        reference: RegistryReference,
+        *,
+        insecure_hosts: frozenset[str] = frozenset(),
+        ca_file: Path | None = None,
+        environ: Mapping[str, str],
+        wait: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._reference = reference
+        self._transport = Transport(insecure_hosts, ca_file, environ, wait)
+        address = f"{self._transport.address(reference.host)}/v2/{reference.repository}"
+        self._endpoints = Endpoints(address, self._transport, Access(reference, self._transport, environ))
+        self._kept: dict[Digest, bytes] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def reference(self) -> RegistryReference:
+        """What the user typed."""
+        return self._reference
+
+    def resolve(self) -> Descriptor:
+        """The descriptor of what the digest or tag names, made from the bytes that came."""
+        wanted = self._reference.digest
+        where = str(self._reference)
+        answer = self._endpoints.get_manifest(str(wanted or self._reference.tag), limits.MANIFEST, where)
+        descriptor = _described(answer, wanted, where)
+        self._keep(descriptor.digest, answer.body)
+        return descriptor
+
+    def manifest(self, descriptor: Descriptor) -> bytes:
+        """The exact bytes of a manifest or index."""
+        where = self._at(descriptor.digest)
+        within(descriptor, limits.MANIFEST, where)
+        with self._lock:
+            content = self._kept.get(descriptor.digest)
+        if content is None:
+            content = self._endpoints.get_manifest(str(descriptor.digest), descriptor.size, where).body
+        self._keep(descriptor.digest, checked(content, descriptor, where))
+        return content
+
+    def blob(self, descriptor: Descriptor, limit: int) -> bytes:
+        """The exact bytes of a blob of at most `limit` bytes."""
+        where = self._at(descriptor.digest)
+        within(descriptor, limit, where)
+        return checked(self._endpoints.get_blob(descriptor.digest, descriptor.size, where).body, descriptor, where)
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """What the referrers API and the fallback tag list; the two may differ, so both are asked, side by side.
+
+        More than limits.REFERRERS entries mean that there are more still.
+        """
+        found: list[Descriptor] = []
+        for answer in ask_all(lambda ask: ask(subject), (self._listed, self._tagged)):
+            if isinstance(answer, StoreError):
+                raise answer
+            found.extend(answer)
+        return unique(found)[: limits.REFERRERS + 1]
+
+    def push_blob(self, content: bytes, media_type: str) -> Descriptor:
+        """Write a blob unless it is there."""
+        descriptor = Descriptor.of(content, media_type)
+        self._endpoints.put_blob(descriptor.digest, content, self._at(descriptor.digest))
+        return descriptor
+
+    def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
+        """Write the blobs side by side, then the manifests in order, then what the registry does not list by itself."""
+        entries = [describe(artifact.manifest, artifact.subject, self._reference.name) for artifact in artifacts]
+        blobs = dict.fromkeys(content for artifact in artifacts for content in artifact.blobs)
+        for answer in ask_all(lambda content: self.push_blob(content, ""), blobs):
+            if isinstance(answer, StoreError):
+                raise answer
+        unlisted: dict[Digest, list[Descriptor]] = {}
+        for artifact, entry in zip(artifacts, entries, strict=True):
+            where = self._at(entry.digest)
+            put = self._endpoints.put_manifest(str(entry.digest), artifact.manifest, entry.media_type, where)
+            if not _lists_itself(put, artifact.subject):
+                unlisted.setdefault(artifact.subject, []).append(entry)
+        for subject, missing in unlisted.items():
+            self._tag(subject, missing)
+        return tuple(entries)
+
+    def _listed(self, subject: Digest) -> tuple[Descriptor, ...]:
+        """All pages of the referrers API; nothing where there is no such API."""
+        where = f"{self._at(subject)}: referrers"
+        answer = self._endpoints.get_referrers(subject, where)
+        if answer is None or not _is_index(answer):
+            return ()
+        found, pages = list(_index(answer, where).manifests), {answer.url}
+        while (page := self._endpoints.next_page(answer, where)) and len(found) <= limits.REFERRERS:
+            if page in pages or len(pages) >= limits.REFERRER_PAGES:
+                raise Unreadable(f"{where}: a list without end", f"{len(pages)} pages were read.")
+            pages.add(page)
+            answer = self._endpoints.get_page(page, where)
+            found.extend(_index(answer, where).manifests)
+        return tuple(found)
+
+    def _tagged(self, subject: Digest) -> tuple[Descriptor, ...]:
+        where = f"{self._reference.name}:{subject.fallback_tag}"
+        answer = self._fallback(subject, PULL)
+        return _index(answer, where).manifests if answer is not None else ()
+
+    def _fallback(self, subject: Digest, action: str) -> Answer | None:
+        """The index under the fallback tag as it is now, or None."""
+        where = f"{self._reference.name}:{subject.fallback_tag}"
+        try:
+            return self._endpoints.get_manifest(subject.fallback_tag, limits.MANIFEST, where, action)
+        except NotFound:
+            return None
+
+    def _tag(self, subject: Digest, entries: Sequence[Descriptor]) -> None:
+        """Add to the fallback tag's index until it stays there.
+
+        Registries ignore If-Match, so a writer on another machine that read before us may write after us. It needs
+        about as long from its reading to its writing as we do: we look again after at least that long.
+        """
+        where = f"{self._reference.name}:{subject.fallback_tag}"
+        with locked_name(where):
+            for attempt in range(1, limits.FALLBACK_TRIES + 1):
+                began = time.monotonic()
+                changed = self._with_entries(subject, entries, where)
+                if changed is None:
+                    return
+                self._endpoints.put_manifest(subject.fallback_tag, changed, OCI_INDEX, where)
+                taken = time.monotonic() - began
+                self._transport.pause(taken, taken * 2**attempt)
+            if self._with_entries(subject, entries, where) is not None:
+                raise NotWritable(
+                    f"{where}: the entry of {entries[0].digest} does not stay",
+                    f"Others overwrote it {limits.FALLBACK_TRIES} times.",
+                    "Attach again when fewer jobs write to this image.",
+                )
+
+    def _with_entries(self, subject: Digest, entries: Sequence[Descriptor], where: str) -> bytes | None:
+        answer = self._fallback(subject, PUSH)
+        if answer is None:
+            return with_entries(None, entries, where)
+        _checked_document(answer, _promised(answer), where)
+        if not _is_index(answer):
+            raise Unreadable(f"{where}: expected an image index", f"Found {printable(answer.media_type)!r}.")
+        return with_entries(answer.body, entries, where)
+
+    def _keep(self, digest: Digest, content: bytes) -> None:
+        with self._lock:
+            self._kept[digest] = content
+
+    def _at(self, digest: Digest) -> str:
+        return f"{self._reference.name}@{digest}"
+
+
+def _lists_itself(answer: Answer, subject: Digest) -> bool:
+    """Whether the registry says that its referrers API will list what was just written.
+
+    One registry says so and has no such API; if that is to be caught, then here, by asking it.
+    """
+    return answer.headers.get("OCI-Subject", "") == str(subject)
+
+
+def _described(answer: Answer, wanted: Digest | None, where: str) -> Descriptor:
+    """The descriptor of an answer, held against the digest asked for, or else the one that the registry promises."""
+    document = _checked_document(answer, wanted or _promised(answer), where)
+    media_type = answer.media_type if answer.media_type in INDEX_TYPES | MANIFEST_TYPES else text(document, "mediaType")
+    descriptor = Descriptor(media_type, wanted or Digest.of(answer.body), len(answer.body))
+    parse_manifest(descriptor, answer.body, where)
+    return descriptor
+
+
+def _index(answer: Answer, where: str) -> Index:
+    parsed = parse_manifest(_described(answer, None, where), answer.body, where)
+    if not isinstance(parsed, Index):
+        raise Unreadable(f"{where}: expected an image index, found a manifest")
+    return parsed
+
+
+def _is_index(answer: Answer) -> bool:
+    """Whether this is what the referrers API answers, and not some page that stands in its place."""
+    try:
+        document = parse_object(answer.body, answer.url)
+    except Unreadable:
+        return False
+    return (text(document, "mediaType") or answer.media_type) == OCI_INDEX
+
+
+def _checked_document(answer: Answer, expected: Digest | None, where: str) -> JsonObject:
+    if expected is not None and not expected.matches(answer.body):
+        _document(answer, where)  # raises: half a document or a login page is no changed image
+        raise mismatch(answer.body, expected, where)
+    return _document(answer, where)
+
+
+def _document(answer: Answer, where: str) -> JsonObject:
+    try:
+        return parse_object(answer.body, where)
+    except Unreadable as error:
+        raise Unreadable(
+            f"{where}: expected a manifest, found {printable(answer.media_type)!r} that is none",
+            error.detail or error.summary,
+            "Is this the address of a registry? A login page or a proxy may stand in its place.",
+        ) from None
+
+
+def _promised(answer: Answer) -> Digest | None:
+    try:
+        return Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
+    except InvalidReference:
+        return None
