@@ -1,0 +1,70 @@
+"""Evidence as it was found: statements and bundles, where each lies, and what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from attest.errors import StoreError
+from attest.evidence.bundle import Bundle
+from attest.evidence.provenance import PROVENANCE_TYPES
+from attest.evidence.statement import COSIGN_SIGN, SPDX_DOCUMENT, Statement
+from attest.oci.image import Problem
+from attest.reference import Digest
+
+Found = Literal["embedded", "referrer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a piece of evidence lies: in which manifest, and what that manifest hangs off."""
+
+    found: Found
+    manifest: Digest
+    on: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """A statement as found, bare (`bundle` is None) or in a bundle. Untrusted: attest.trust says what it is worth."""
+
+    digest: Digest
+    size: int
+    statement: Statement
+    bundle: Bundle | None
+    places: tuple[Place, ...]
+
+    @property
+    def is_image_signature(self) -> bool:
+        """Only cosign's sign/v1 in a bundle is one: a signed SBOM, provenance or VSA is none, whatever tools print."""
+        return self.bundle is not None and self.statement.predicate_type == COSIGN_SIGN
+
+    @property
+    def is_provenance(self) -> bool:
+        """Whether its predicate type is SLSA provenance."""
+        return self.statement.predicate_type in PROVENANCE_TYPES
+
+    @property
+    def is_spdx(self) -> bool:
+        """Whether its predicate is an SPDX document, as BuildKit's scanners write it."""
+        return self.statement.predicate_type == SPDX_DOCUMENT
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that was found about an image; `unread` is what is attached but could not be looked at, and why."""
+
+    attestations: tuple[Attestation, ...]
+    problems: tuple[Problem, ...] = ()
+    unread: tuple[StoreError, ...] = ()
+
+    @property
+    def embedded(self) -> Iterator[Attestation]:
+        """The bare statements that BuildKit left beside the image."""
+        return (attestation for attestation in self.attestations if attestation.bundle is None)
+
+    @property
+    def signed(self) -> Iterator[Attestation]:
+        """What came in an envelope; whether a signature in it holds is not known here."""
+        return (attestation for attestation in self.attestations if attestation.bundle is not None)

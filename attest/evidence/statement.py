@@ -1,0 +1,106 @@
+"""in-toto statements (attestation framework v1, and v0.1 as BuildKit before 0.31 writes them), exact text kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from attest.errors import InvalidReference, MalformedStatement, Unreadable
+from attest.oci.document import JsonObject, child, children, parse_object, strings, text
+from attest.reference import Digest
+
+STATEMENT_V1: Final = "https://in-toto.io/Statement/v1"
+STATEMENT_V01: Final = "https://in-toto.io/Statement/v0.1"
+PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
+
+SPDX_DOCUMENT: Final = "https://spdx.dev/Document"
+CYCLONEDX_BOM: Final = "https://cyclonedx.org/bom"
+COSIGN_SIGN: Final = "https://sigstore.dev/cosign/sign/v1"
+CI_JOB: Final = "https://oci-attest.github.io/predicates/ci-job/v1"
+
+_SPACE: Final = " \t\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a statement is about; only the digests bind, the name is a label."""
+
+    name: str
+    digests: Mapping[str, str] = field(hash=False)
+
+    @property
+    def digest(self) -> Digest | None:
+        """The sha256 digest, or None where there is none or it is not one."""
+        try:
+            return Digest("sha256", self.digests["sha256"])
+        except (KeyError, InvalidReference):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement as found. It is a claim: nothing here has been verified."""
+
+    raw: bytes
+    type: str
+    predicate_type: str
+    subjects: tuple[Subject, ...]
+    predicate: JsonObject = field(hash=False)
+
+    @property
+    def subject_digests(self) -> tuple[Digest, ...]:
+        """The sha256 digests that it names, in order; subjects without one are left out."""
+        return tuple(subject.digest for subject in self.subjects if subject.digest is not None)
+
+    @property
+    def predicate_text(self) -> str:
+        """The predicate exactly as it stands in the statement, so that signing it again changes nothing."""
+        return member_text(self.raw, "predicate")
+
+
+def parse_statement(raw: bytes, where: str) -> Statement:
+    """Read a statement (in-toto attestation framework, "Statement"). Raises MalformedStatement."""
+    try:
+        document = parse_object(raw, where)
+    except Unreadable as error:
+        raise MalformedStatement(error.summary, error.detail) from None
+    statement_type = text(document, "_type")
+    if statement_type not in (STATEMENT_V1, STATEMENT_V01):
+        raise MalformedStatement(f"{where}: not an in-toto statement", f"_type is {statement_type[:80]!r}.")
+    if not text(document, "predicateType"):
+        raise MalformedStatement(f"{where}: an in-toto statement without predicateType")
+    subjects = tuple(
+        Subject(text(subject, "name"), strings(subject, "digest")) for subject in children(document, "subject")
+    )
+    return Statement(raw, statement_type, text(document, "predicateType"), subjects, child(document, "predicate"))
+
+
+def member_text(raw: bytes, name: str) -> str:
+    """The text of one member of a JSON object that has been parsed before (RFC 8259, section 4)."""
+    source = raw.decode("utf-8")
+    for key, start, end in _members(source):
+        if key == name:
+            return source[start:end]
+    raise MalformedStatement(f"a statement without {name}")
+
+
+def _members(source: str) -> Iterator[tuple[str, int, int]]:
+    """Key, start and end of each member's value; the text is known to be a valid JSON object."""
+    decode = json.JSONDecoder().raw_decode
+    at = _skip(source, _skip(source, 0) + 1)
+    while source[at] != "}":
+        key, at = decode(source, at)
+        start = _skip(source, _skip(source, at) + 1)
+        _, end = decode(source, start)
+        yield str(key), start, end
+        at = _skip(source, end)
+        if source[at] == ",":
+            at = _skip(source, at + 1)
+
+
+def _skip(source: str, at: int) -> int:
+    while source[at] in _SPACE:
+        at += 1
+    return at

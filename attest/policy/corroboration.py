@@ -1,0 +1,127 @@
+"""What do the trusted statements say about the source of one platform, and who vouches for each fact?
+
+With a plain key everything in a statement is the signer's word (a key can vouch no better); the builder's
+own observation counts for more only where a roots-of-trust entry says that nobody else can write its provenance.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from attest.evidence.provenance import Provenance, read_provenance
+from attest.evidence.statement import CI_JOB
+from attest.evidence.tag_object import peel
+from attest.oci.document import child, text
+from attest.oci.image import PlatformImage
+from attest.policy.report import Claim
+from attest.trust.authentication import VerifiedStatement
+
+
+@dataclass(frozen=True, slots=True)
+class Corroborated:
+    """All trusted claims about one platform's source, and the provenance among the statements they come from.
+
+    `peeled` leads from the tag objects that were proven to the commits that stand in them.
+    """
+
+    platform: str
+    claims: tuple[Claim, ...]
+    provenance: tuple[VerifiedStatement, ...]
+    peeled: Mapping[str, str] = field(hash=False)
+
+    def values(self, fact: str) -> tuple[str, ...]:
+        """The different values claimed for a fact, in the order found."""
+        return tuple(dict.fromkeys(claim.value for claim in self.claims if claim.fact == fact))
+
+    def about(self, *facts: str) -> tuple[Claim, ...]:
+        """The claims about these facts."""
+        return tuple(claim for claim in self.claims if claim.fact in facts)
+
+
+def corroborate(platform: PlatformImage, statements: Iterable[VerifiedStatement]) -> Corroborated:
+    """Gather the claims of every trusted statement that speaks for this platform. Tag objects are peeled by hashing.
+
+    Builds of several commits may come out at the same manifest, each under an index of its own. Where this index has
+    provenance of its own, what was said of the same manifest under another index is set aside
+    (docs/decisions/0006-several-builds-of-one-manifest.md).
+    """
+    speaking = [statement for statement in statements if platform.digest in statement.platforms]
+    own = [statement for statement in speaking if not statement.of_other_build]
+    if any(read_provenance(statement.statement) is not None for statement in own):
+        speaking = own
+    claims = [claim for statement in speaking for claim in _claims(statement, str(platform.platform))]
+    provenance = tuple(statement for statement in speaking if read_provenance(statement.statement) is not None)
+    peeled = _peel([claim.value for claim in claims if claim.fact == "object"], speaking)
+    resolved = tuple(claim for found in claims for claim in _resolved(found, peeled))
+    return Corroborated(str(platform.platform), resolved, provenance, peeled)
+
+
+def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
+    provenance = read_provenance(verified.statement)
+    if provenance is not None:
+        pairs = _from_provenance(provenance)
+    elif verified.statement.predicate_type == CI_JOB:
+        pairs = _from_ci_job(verified)
+    else:
+        return
+    for fact, value in pairs:
+        if value:
+            yield Claim(fact, value, "signer", verified.digest, platform)  # type: ignore[arg-type]
+
+
+def _from_provenance(provenance: Provenance) -> Iterator[tuple[str, str]]:
+    for source in provenance.sources:
+        yield "repository", source.repository
+        yield "commit", source.commit
+        yield "object", source.object
+        yield from _from_ref(source.ref)
+        yield "dirty", "true" if source.dirty else ""
+    for replacement in provenance.replacements:
+        yield "replaced", replacement
+
+
+def _from_ref(ref: str) -> Iterator[tuple[str, str]]:
+    """A bare name may be a branch or a tag, so it stays a ref; only the full name says which."""
+    if ref.startswith("refs/tags/"):
+        yield "tag", ref.removeprefix("refs/tags/")
+    elif ref.startswith("refs/heads/"):
+        yield "branch", ref.removeprefix("refs/heads/")
+    else:
+        yield "ref", ref
+
+
+def _from_ci_job(verified: VerifiedStatement) -> Iterator[tuple[str, str]]:
+    """Predicate ci-job v1 (docs/predicates/ci-job.md)."""
+    source = child(verified.statement.predicate, "source")
+    yield "repository", text(source, "repository")
+    yield "commit", text(source, "commit")
+    yield "tag", text(source, "tag")
+    yield "branch", "" if text(source, "tag") else text(source, "branch")
+
+
+def _peel(objects: Iterable[str], statements: Iterable[VerifiedStatement]) -> Mapping[str, str]:
+    """The commits of those objects that one of the signed raw tag objects hashes to."""
+    raw = [content for statement in statements if (content := _tag_object(statement))]
+    found = ((name, peel(content, name)) for name in objects for content in raw)
+    return {name: peeled[0] for name, peeled in found if peeled is not None}
+
+
+def _resolved(claim: Claim, peeled: Mapping[str, str]) -> Iterator[Claim]:
+    if claim.fact != "object" or claim.value not in peeled:
+        yield claim
+        return
+    yield replace(claim, fact="tagObject")
+    yield replace(claim, fact="commit", value=peeled[claim.value])
+
+
+def _tag_object(verified: VerifiedStatement) -> bytes:
+    encoded = text(child(verified.statement.predicate, "source"), "tagObject")
+    if verified.statement.predicate_type != CI_JOB or not encoded:
+        return b""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        return b""

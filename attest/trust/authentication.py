@@ -1,0 +1,213 @@
+"""The one door: what was found becomes trusted here, or is refused with a reason.
+
+A statement gets through in one of three ways, and never on the word of an annotation:
+(a) it is embedded, and an accepted key made an image signature over the index that leads to it;
+(b) it is embedded, and an accepted key made an image signature over the attestation manifest that lists it;
+(c) it came in an envelope that an accepted key signed, and its subject is this image.
+Each link of the way is hashed again here, whoever hashed it before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass
+from typing import Final, Literal
+
+from attest.evidence.attestation import Attestation, Evidence
+from attest.evidence.bundle import Bundle
+from attest.evidence.statement import PAYLOAD_TYPE, Statement
+from attest.oci.image import AttestationManifest, Image
+from attest.reference import Digest
+from attest.trust.dsse import pre_authentication_encoding
+from attest.trust.keys import PublicKey
+
+_SEAL: Final = object()
+
+RefusalReason = Literal["other-key", "bad-signature", "certificate", "signature-count", "payload-type", "subject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom the verifier's user believes. Empty means nobody."""
+
+    keys: tuple[PublicKey, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody at all is believed."""
+        return not self.keys
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSignature:
+    """A signature by an accepted key over the image's root or one of its manifests. Only `authenticate` makes one."""
+
+    over: Digest
+    signer: PublicKey
+    bundle: Digest
+    seal: InitVar[object] = None
+
+    def __post_init__(self, seal: object) -> None:
+        _only_here(seal)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedStatement:
+    """A statement that an accepted key vouches for, and the platforms of this image that it speaks for.
+
+    `path` leads from the bundle that was signed down to the statement, digest by digest. `of_other_build` says that it
+    names something outside this image too: the index of another build that came out at the same platform manifest.
+    Only `authenticate` makes one.
+    """
+
+    statement: Statement
+    signer: PublicKey
+    platforms: tuple[Digest, ...]
+    path: tuple[Digest, ...]
+    of_other_build: bool = False
+    seal: InitVar[object] = None
+
+    def __post_init__(self, seal: object) -> None:
+        _only_here(seal)
+
+    @property
+    def digest(self) -> Digest:
+        """The digest under which the statement or its bundle is stored."""
+        return self.path[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Signed evidence that did not get through, and why."""
+
+    attestation: Attestation
+    reason: RefusalReason
+    message: str
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was refused."""
+        return self.attestation.digest
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """What got through, and what did not."""
+
+    statements: tuple[VerifiedStatement, ...]
+    signatures: tuple[ImageSignature, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticated:
+    """Decide about each piece of evidence; raises nothing. With an empty trust nothing gets through."""
+    signed = [_open(image, attestation, trust) for attestation in evidence.signed]
+    signatures = [signature for found in signed if isinstance(found, tuple) for signature in found]
+    embedded = [_follow(image, attestation, signatures) for attestation in evidence.embedded]
+    return Authenticated(
+        tuple(found for found in (*signed, *embedded) if isinstance(found, VerifiedStatement)),
+        tuple(signatures),
+        tuple(found for found in signed if isinstance(found, Refusal)),
+    )
+
+
+def _open(
+    image: Image, attestation: Attestation, trust: Trust
+) -> VerifiedStatement | tuple[ImageSignature, ...] | Refusal:
+    """Way (c), and the image signatures that open (a) and (b)."""
+    assert attestation.bundle is not None  # noqa: S101 - evidence.signed yields nothing else
+    signer = _signer(attestation, attestation.bundle, trust)
+    if isinstance(signer, Refusal):
+        return signer
+    platforms, signable = _digests_of(image)
+    named = [digest for digest in attestation.statement.subject_digests if digest in signable]
+    if not named:
+        about = ", ".join(map(str, attestation.statement.subject_digests)) or "nothing"
+        return Refusal(attestation, "subject", f"a statement by {signer.name} about {about}, not about this image")
+    if attestation.is_image_signature:
+        return tuple(ImageSignature(digest, signer, attestation.digest, _SEAL) for digest in named)
+    # Naming a platform is speaking for it alone, even beside the index; only naming the index alone is for all.
+    spoken_for = tuple(digest for digest in named if digest in platforms) or (
+        platforms if image.digest in named else ()
+    )
+    elsewhere = len(named) < len(attestation.statement.subject_digests)
+    return VerifiedStatement(attestation.statement, signer, spoken_for, (attestation.digest,), elsewhere, _SEAL)
+
+
+def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey | Refusal:
+    """The accepted key that signed this envelope's exact payload."""
+    envelope = bundle.envelope
+    if envelope.payload_type != PAYLOAD_TYPE:
+        return Refusal(attestation, "payload-type", f"an envelope of type {envelope.payload_type[:80]!r}")
+    if Digest.of(bundle.raw) != attestation.digest or attestation.statement.raw != envelope.payload:
+        return Refusal(attestation, "bad-signature", "the statement is not the one in the envelope")
+    if len(envelope.signatures) != 1:
+        count = len(envelope.signatures)
+        return Refusal(attestation, "signature-count", f"a bundle with {count} signatures, where one is allowed")
+    message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+    for key in trust.keys:
+        if key.verifies(envelope.signatures[0], message):
+            return key
+    return _why_not(attestation, bundle, trust)
+
+
+def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:
+    for key in trust.keys:
+        if bundle.key_hint == key.hint:
+            message = f"it names the key {key.name}, but its signature does not hold: the content was changed"
+            return Refusal(attestation, "bad-signature", message)
+    if bundle.certificate is not None:
+        return Refusal(attestation, "certificate", "signed with a certificate; keys were given to check with")
+    hint = f" (its hint is {bundle.key_hint[:64]})" if bundle.key_hint else ""
+    return Refusal(attestation, "other-key", f"signed with another key{hint}")
+
+
+def _digests_of(image: Image) -> tuple[tuple[Digest, ...], frozenset[Digest]]:
+    """The platforms' digests, and everything of this image that a signature may be about."""
+    platforms = tuple(platform.digest for platform in image.platforms)
+    manifests = [manifest.digest for manifest in image.attestation_manifests]
+    return platforms, frozenset({image.digest, *platforms, *manifests})
+
+
+def _follow(image: Image, attestation: Attestation, signatures: Sequence[ImageSignature]) -> VerifiedStatement | None:
+    """Ways (a) and (b): from a signature down to an embedded statement. None where no path leads there."""
+    platforms, _ = _digests_of(image)
+    spoken_for = tuple(digest for digest in platforms if digest in attestation.statement.subject_digests)
+    for manifest in image.attestation_manifests:
+        if manifest.digest not in {place.manifest for place in attestation.places}:
+            continue
+        for signature in signatures:
+            path = _path(image, manifest, attestation, signature)
+            if path and manifest.about in spoken_for:
+                return VerifiedStatement(attestation.statement, signature.signer, spoken_for, path, seal=_SEAL)
+    return None
+
+
+def _path(
+    image: Image, manifest: AttestationManifest, attestation: Attestation, signature: ImageSignature
+) -> tuple[Digest, ...]:
+    """The digests from the signature's bundle to the statement, each computed anew; empty where a link is missing."""
+    statement = Digest.of(attestation.statement.raw)
+    listed = {layer.digest for layer in manifest.manifest.layers}
+    holder = Digest.of(manifest.manifest.raw)
+    if statement not in listed or holder != manifest.digest:
+        return ()
+    way = [holder, statement]
+    while way[0] != signature.over:
+        above = _index_over(image, way[0])
+        if above is None or above in way:
+            return ()
+        way.insert(0, above)
+    return (signature.bundle, *way)
+
+
+def _index_over(image: Image, digest: Digest) -> Digest | None:
+    for index in image.indexes:
+        if any(entry.digest == digest for entry in index.manifests):
+            return Digest.of(index.raw)
+    return None
+
+
+def _only_here(seal: object) -> None:
+    if seal is not _SEAL:
+        raise TypeError("only attest.trust.authentication.authenticate makes trusted values")

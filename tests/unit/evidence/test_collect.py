@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from attest.evidence.collect import collect
+from attest.oci.image import load_image
+from attest.oci.interface import Artifact
+from attest.trust.signing import sign_image
+from tests import images
+
+
+def test_a_bundle_that_hangs_off_two_digests_is_one_attestation_in_two_places() -> None:
+    pushed = images.push({"linux/amd64": images.local_build()})
+    images.sign_provenance(pushed, "linux/amd64", images.local_build(), images.new_key())
+
+    (signed,) = collect(pushed.store, load_image(pushed.store)).signed
+
+    assert {place.on for place in signed.places} == {pushed.digest, pushed.platforms["linux/amd64"].digest}
+
+
+def test_nothing_is_asked_twice() -> None:
+    pushed = images.push({"linux/amd64": images.local_build(), "linux/arm64": images.local_build()})
+    key = images.new_key()
+    for platform in pushed.platforms:
+        images.sign_provenance(pushed, platform, images.local_build(), key)
+    images.sign_index(pushed, key)
+
+    collect(pushed.store, load_image(pushed.store))
+
+    blobs = [asked for asked in pushed.store.asked if not asked.startswith("manifest")]
+    assert len(blobs) == len(set(blobs))
+
+
+def test_an_embedded_attestation_manifest_listed_as_a_referrer_is_not_a_second_one() -> None:
+    """Registries with the referrers API list BuildKit's OCI artifact form under the platform."""
+    pushed = images.push({"linux/amd64": images.local_build()})
+    pushed.store.list_referrer(pushed.platforms["linux/amd64"].digest, pushed.attestation_manifests["linux/amd64"])
+
+    evidence = collect(pushed.store, load_image(pushed.store))
+
+    assert [attestation.places[0].found for attestation in evidence.attestations] == ["embedded"]
+    assert not evidence.problems
+
+
+def test_a_referrer_of_an_unknown_kind_is_reported() -> None:
+    pushed = images.push({"linux/amd64": None})
+    layer = pushed.store.put(b"notation", "application/jose+json")
+    from attest.oci.descriptor import artifact_manifest
+
+    pushed.store.attach(
+        [Artifact(artifact_manifest(pushed.root, "application/vnd.cncf.notary.signature", layer, {}), pushed.digest)]
+    )
+
+    (problem,) = collect(pushed.store, load_image(pushed.store)).problems
+
+    assert problem.id == "artifact-unknown"
+    assert "notary" in problem.message
+
+
+def test_what_the_index_and_the_statement_disagree_about_is_a_problem() -> None:
+    pushed = images.push({"linux/amd64": None, "linux/arm64": None})
+    statement = pushed.store.put(
+        images.embedded(images.local_build(), pushed.platforms["linux/arm64"].digest), "application/vnd.in-toto+json"
+    )
+    manifest = images.push_attestation_manifest(pushed.store, [statement])
+    entry = images.attestation_entry(manifest, pushed.platforms["linux/amd64"].digest)
+    wrong = images.push({"linux/amd64": None, "linux/arm64": None}, pushed.store, [entry])
+
+    problems = collect(wrong.store, load_image(wrong.store)).problems
+
+    assert [problem.id for problem in problems] == ["subject-elsewhere"]
+
+
+def test_a_listed_referrer_that_is_gone_is_unread_and_hides_nothing() -> None:
+    pushed = images.push({"linux/amd64": images.local_build()})
+    images.attach(pushed.store, sign_image(pushed.digest, images.new_key()), pushed.root)
+    (signature,) = pushed.store.listed[pushed.digest]
+    del pushed.store.contents[signature.digest]
+
+    evidence = collect(pushed.store, load_image(pushed.store))
+
+    assert [error.reason for error in evidence.unread] == ["absent"]
+    assert len(evidence.attestations) == 1
