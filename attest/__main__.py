@@ -1,0 +1,5 @@
+"""`python -m attest`."""
+
+from attest.cli.main import run
+
+run()

@@ -1,0 +1,100 @@
+"""The command `attest`: finds the subcommand, turns errors into messages and exit codes, and decides nothing else."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from attest import __version__
+from attest.errors import AttestError, NotWritable
+
+INTERRUPTED: Final = 130
+USAGE: Final = 2
+
+# One file a command, imported when it is called: `attest verify` never loads what `attest build` needs.
+COMMANDS: Final = {
+    "build": "attest.cli.build",
+    "verify": "attest.cli.verify",
+    "inspect": "attest.cli.inspect",
+    "sign": "attest.cli.sign",
+    "sbom": "attest.cli.sbom",
+    "demo": "attest.cli.demo",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name]).command
+        assert isinstance(command, click.Command)  # noqa: S101 - every file listed above defines one
+        return command
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="attest")
+def attest() -> None:
+    """Prove where a container image came from.
+
+    Exit codes: 0 passed, 1 failed, 2 wrong usage, 3 unknown (could not look, absent, nothing trusted or expected),
+    4 refused by the registry, 5 the wrapped build failed, 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the exit code is the answer. Raises nothing that a user could cause."""
+    if sys.stdout is None:
+        return _unwritable("it is closed")
+    try:
+        result = attest.main(list(arguments), prog_name="attest", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    except click.ClickException as error:
+        return _usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("attest: interrupted", err=True)
+        return INTERRUPTED
+    except AttestError as error:
+        click.echo(f"attest: {error}", err=True)
+        return error.exit_code
+    except OSError as error:  # everything else was wrapped at its border
+        return _unwritable(error.strerror or "unknown error")
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    click.echo(f"attest: {error.format_message()}", err=True)
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(f"See {error.ctx.command_path} --help.", err=True)
+    return USAGE
+
+
+def _unwritable(why: str) -> int:
+    problem = NotWritable(f"standard output: cannot write: {why}")
+    click.echo(f"attest: {problem}", err=True)
+    sys.stdout = None  # the interpreter would fail again when it flushes at exit
+    return problem.exit_code
+
+
+def run() -> None:
+    """The console script's entry."""
+    code = main(sys.argv[1:])
+    if code == INTERRUPTED:
+        # Threads may wait for a registry for a minute more; the interpreter would wait for them.
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

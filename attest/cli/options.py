@@ -1,0 +1,118 @@
+"""Options that several commands share: one decorator and one help text each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from attest.errors import NotWritable
+from attest.oci.interface import Store
+from attest.reference import ImageReference, Platform
+
+F = TypeVar("F", bound=Callable[..., Any])
+Given = str | tuple[str, ...] | None
+
+
+def store_options(command: F) -> F:
+    """How to reach a registry. They decide neither trust nor expectation, so they have environment variables."""
+    insecure = click.option(
+        "--insecure-registry",
+        "insecure_registries",
+        metavar="HOST",
+        multiple=True,
+        envvar="ATTEST_INSECURE_REGISTRY",
+        help="Speak plain HTTP with this registry; loopback hosts need no saying.",
+    )
+    authority = click.option(
+        "--registry-ca-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="ATTEST_REGISTRY_CA_FILE",
+        help="Certificates (PEM) to trust for registries, instead of the system's.",
+    )
+    return insecure(authority(command))
+
+
+def source_options(command: F) -> F:
+    """What is expected of, or claimed for, the source."""
+    for name, metavar, text in reversed(_SOURCE):
+        command = click.option(name, metavar=metavar, default=None, callback=_expectation, help=text)(command)
+    return command
+
+
+def _expectation(_: click.Context, option: click.Parameter, value: str | None) -> str:
+    """A variable that is not set must not turn an expectation off."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(f"no value. Is a variable not set? Leave {option.opts[0]} out if nothing is expected.")
+    return value or ""
+
+
+def stated(_: click.Context, __: click.Parameter, value: Given) -> Given:
+    """The callback of an option whose value may come from a variable that is not set."""
+    if "" in (value if isinstance(value, tuple) else (value,)):
+        raise click.BadParameter("no value. Is a variable not set?")
+    return value
+
+
+def stated_source(ctx: click.Context) -> dict[str, str]:
+    """The --source-… options that were given."""
+    return {name: value for name, _, _ in _SOURCE if (value := ctx.params[name[2:].replace("-", "_")])}
+
+
+_SOURCE = (
+    ("--source-repository", "URL", "The repository: https://gitlab.com/acme/app."),
+    ("--source-commit", "SHA", "The full commit."),
+    ("--source-tag", "TAG", "The git tag."),
+    ("--source-branch", "BRANCH", "The git branch."),
+)
+
+
+def allow_option(command: F) -> F:
+    """Build arguments that look like credentials and are none."""
+    return click.option(
+        "--allow-build-arg", "allowed", metavar="NAME", multiple=True, help="This build argument may be published."
+    )(command)
+
+
+def platform_option(command: F) -> F:
+    """Narrows a question to some platforms of an image."""
+    return click.option(
+        "--platform",
+        "platforms",
+        metavar="OS/ARCH",
+        multiple=True,
+        help="Only this platform (repeatable); all of them otherwise.",
+    )(command)
+
+
+def parse_platforms(names: tuple[str, ...]) -> tuple[Platform, ...]:
+    """Read --platform, repeated or comma-separated. Raises InvalidReference."""
+    return tuple(Platform.parse(name) for value in names for name in value.split(","))
+
+
+def reach(reference: ImageReference, insecure_registries: tuple[str, ...], registry_ca_file: Path | None) -> Store:
+    """The store that holds this image."""
+    from attest.oci.stores import open_store
+
+    hosts = frozenset(host for value in insecure_registries for host in value.replace(",", " ").split())
+    return open_store(reference, insecure_hosts=hosts, ca_file=registry_ca_file, environ=os.environ)
+
+
+def write_output(path: Path | None, content: bytes) -> None:
+    """Write to a file, whole or not at all, or to standard output. Raises NotWritable."""
+    if path is None:
+        click.echo(content, nl=False)
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise NotWritable(f"{path}: cannot write: {error.strerror}") from None

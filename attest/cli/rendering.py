@@ -1,0 +1,157 @@
+"""Values as people and programs read them. Text from outside is shown without control characters."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import click
+
+from attest.oci.document import Json, JsonObject, child, children, text
+from attest.policy.report import Check, Report, Status
+
+_VERDICTS: Final = {Status.PASSED: "PASSED", Status.FAILED: "FAILED", Status.UNKNOWN: "UNKNOWN"}
+_COLOURS: Final = {Status.PASSED: "green", Status.FAILED: "red", Status.UNKNOWN: "yellow"}
+_COLUMNS: Final = 100
+_KEY_SAYS: Final = "The holder of the key says so: a key proves who signed, not where the image was built."
+
+
+def plain(value: object) -> str:
+    """Without control characters: what an image says of itself must not move a terminal's cursor."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
+
+
+def render_reports(reports: Sequence[Report], form: str) -> str:
+    """Reports as text, json (an array for several) or jsonl."""
+    if form == "text":
+        return "\n".join(_report(report) for report in reports)
+    documents: list[Json] = [report.to_json() for report in reports]
+    if form == "jsonl":
+        return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+
+
+def show_trouble(reports: Iterable[Report]) -> None:
+    """For each image that did not pass, why, on standard error: what was expected, what was found, what to do."""
+    for report in reports:
+        check = report.trouble
+        if report.verdict is Status.PASSED or check is None:
+            continue
+        name = _name(report)
+        about = check.summary if check.summary.startswith(report.reference) else f"{name}: {check.summary}"
+        lines = [f"attest: {about}", *(found for found in check.found if found not in check.summary), check.hint]
+        click.echo("\n".join(plain(line) for line in lines if line), err=True)
+
+
+def _name(report: Report) -> str:
+    pinned = report.digest is None or str(report.digest) in report.reference
+    return report.reference if pinned else f"{report.reference}@{report.digest}"
+
+
+def _report(report: Report) -> str:
+    return "\n".join(_report_lines(report)) + "\n"
+
+
+def _report_lines(report: Report) -> Iterator[str]:
+    yield f"{click.style(_VERDICTS[report.verdict], fg=_COLOURS[report.verdict], bold=True)}  {plain(_name(report))}"
+    if report.verdict is Status.PASSED and any(who.kind == "key" for who in report.trusted):
+        yield _KEY_SAYS
+    if report.narrowed:
+        yield f"Only asked about {', '.join(report.narrowed)}."
+    yield ""
+    ids = max(len(check.id) for check in report.checks)
+    several = len({check.platform for check in report.checks} - {""}) > 1
+    platforms = max(len(check.platform) for check in report.checks) + 2 if several else 0
+    for check in report.checks:
+        platform = f"  {check.platform}".ljust(platforms) if several else ""
+        yield from _check_lines(check, check.id.ljust(ids) + platform)
+    if report.paths:
+        yield ""
+        yield "From the signature down to the provenance:"
+        for path in report.paths:
+            yield f"  {path.platform}  " + " → ".join(digest.short for digest in path.digests)
+    yield ""
+    yield from _wrapped(f"SLSA build level {report.level.reached}: {report.level.why_not_higher}.", "", "  ")
+
+
+def _check_lines(check: Check, name: str) -> Iterator[str]:
+    """One check: what it is, the answer, and below it what was found and what to do, wrapped at _COLUMNS."""
+    voucher = f" ({check.vouched_by})" if check.vouched_by else ""
+    first, *rest = _wrapped(f"{check.summary}{voucher}", " " * (len(name) + 13), " " * 13)
+    yield f"  {click.style(f'{check.status:7}', fg=_COLOURS[check.status])}  {name}  {first.lstrip()}"
+    yield from rest
+    if check.status is not Status.PASSED:
+        for note in (*(found for found in check.found if found not in check.summary), check.hint):
+            yield from _wrapped(note, " " * 13, " " * 13)
+
+
+def _wrapped(text: str, first: str, following: str) -> list[str]:
+    """Lines of at most _COLUMNS; a digest or commit is never broken."""
+    return [
+        line
+        for part in text.splitlines()
+        for line in textwrap.wrap(
+            plain(part),
+            _COLUMNS,
+            initial_indent=first,
+            subsequent_indent=following,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    ]
+
+
+def render_inspections(documents: Iterable[JsonObject]) -> str:
+    """What was found, as a tree of platforms."""
+    return "\n".join("\n".join(_inspection_lines(document)) + "\n" for document in documents)
+
+
+def _inspection_lines(document: JsonObject) -> Iterator[str]:
+    yield f"{plain(text(document, 'reference'))}"
+    yield f"{text(document, 'digest')}  {text(document, 'mediaType')}"
+    yield "UNVERIFIED: this is what the image's attachments say of themselves; attest verify checks them."
+    for platform in children(document, "platforms"):
+        yield ""
+        yield f"{text(platform, 'platform')}  {text(platform, 'digest')}"
+        yield from _found_lines(platform)
+    if any(children(document, key) for key in ("attestations", "signatures")):
+        yield ""
+        yield "the index alone"
+        yield from _found_lines(document)
+    if problems := children(document, "problems"):
+        yield ""
+        yield from (f"problem: {plain(text(problem, 'message'))}" for problem in problems)
+
+
+def _found_lines(group: JsonObject) -> Iterator[str]:
+    if not any(children(group, key) for key in ("attestations", "signatures")):
+        yield "  nothing is attached"
+    for provenance in children(group, "provenance"):
+        yield from _provenance_lines(provenance)
+    for attestation in children(group, "attestations"):
+        state = "in a signed envelope" if attestation.get("signed") else "unsigned"
+        places = ", ".join(_place(place) for place in children(attestation, "places"))
+        yield f"  {plain(text(attestation, 'predicateType'))}  {state}, {places}"
+    for signature in children(group, "signatures"):
+        places = ", ".join(_place(place) for place in children(signature, "places"))
+        hint = f"key hint {plain(text(signature, 'keyHint'))}" if text(signature, "keyHint") else "certificate"
+        yield f"  signature {text(signature, 'format')}, {hint}, {places}"
+
+
+def _place(place: JsonObject) -> str:
+    digest = text(place, "on").removeprefix("sha256:")[:12]
+    return f"{text(place, 'found')} on {digest}"
+
+
+def _provenance_lines(provenance: JsonObject) -> Iterator[str]:
+    builder = plain(text(provenance, "builder")) or "(unnamed)"
+    yield f"  provenance mode={text(provenance, 'mode')}, builder {builder}"
+    source = child(provenance, "source")
+    for fact in source:
+        claim = child(source, fact)
+        value = "yes" if claim.get("value") is True else plain(claim.get("value"))
+        yield f"    {fact:10} {value}  (says the {text(claim, 'vouchedBy')})"
+    if not source:
+        yield "    says nothing of its source"

@@ -1,0 +1,238 @@
+"""The whole of publishing, in the order in which it happens: fetch → hold → SBOM → sign → attach → verify again.
+
+`attest build` runs a build first and publishes the digest that its own metadata file names; `attest sign` publishes a
+digest that the caller names. Nothing that was found under a tag is ever signed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from attest.build.credentials import Exposure, credentials_in, exposed_credentials
+from attest.ci.predicate import ci_job_predicate
+from attest.ci.source import JobSource
+from attest.errors import CredentialExposed, PublishedEvidenceRejected
+from attest.evidence.attestation import Attestation, Evidence
+from attest.evidence.collect import collect, require_readable
+from attest.evidence.provenance import read_provenance
+from attest.evidence.statement import CI_JOB, CYCLONEDX_BOM
+from attest.holding import MayBeSigned, PlatformEvidence, RawTagObject, hold, no_provenance
+from attest.oci.descriptor import SIGSTORE_BUNDLE, Descriptor, artifact_manifest
+from attest.oci.document import encode
+from attest.oci.image import Image, load_image
+from attest.oci.interface import Artifact, Store
+from attest.policy.expectations import Expectations
+from attest.policy.report import Report, Status
+from attest.reference import Digest, Platform
+from attest.sbom.cyclonedx import Sbom, Subject
+from attest.trust.authentication import Trust
+from attest.trust.keys import SigningKey
+from attest.trust.signing import SignedBundle, sign_image, sign_statement, statement_bytes
+from attest.verification import verify
+
+_EMPTY: Final = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSbom:
+    """The SBOM of one platform, made from an attached SPDX document or else from the provenance alone."""
+
+    platform: Platform
+    sbom: Sbom
+    from_spdx: bool
+
+    def __str__(self) -> str:
+        if self.from_spdx:
+            return f"SBOM of {self.sbom.components} components, from the SPDX document that BuildKit attached"
+        return f"SBOM of {self.sbom.components} build inputs, from the provenance; the packages inside are not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A bundle that was hung onto the image: its predicate type, its digest, and the digest that it hangs off."""
+
+    predicate_type: str
+    bundle: Digest
+    on: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What was made. Without a key nothing was attached and there is no report."""
+
+    image: Image
+    sboms: tuple[PlatformSbom, ...]
+    attached: tuple[Attached, ...]
+    report: Report | None
+    notes: tuple[str, ...]
+
+
+def publish(
+    open_store: Callable[[], Store],
+    job: JobSource,
+    raw_tag_object: RawTagObject,
+    key: SigningKey | None,
+    environ: Mapping[str, str],
+    allowed_arguments: frozenset[str] = frozenset(),
+) -> Publication:
+    """Hold, describe, sign and attach one image that has just been pushed; `open_store` opens it by digest, anew.
+
+    `allowed_arguments` are build arguments that look like credentials and are meant to be published.
+
+    Raises StoreError, NoProvenance, SourceContradiction, SourceUnproven or CredentialExposed before anything is
+    attached, and PublishedEvidenceRejected if what was attached does not verify.
+    """
+    # 1. Fetch the image and everything that the builder attached; every digest and size is checked on the way.
+    store = open_store()
+    image, evidence = _fetch(store)
+
+    # 2. Hold what the provenance claims against this job, and look for credentials that are about to be vouched for.
+    may_be_signed = hold(image, evidence, job, raw_tag_object, dirty_is_noted=key is None)
+    _refuse_credentials(may_be_signed, environ, allowed_arguments)
+
+    # 3. Say what is in it, platform by platform.
+    sboms = tuple(sbom_of(image, platform) for platform in may_be_signed.platforms)
+    if key is None:
+        return Publication(image, sboms, (), None, may_be_signed.notes)
+
+    # 4. Sign, and attach: the statements first, the image signature last, so that half a job never looks whole.
+    statements = list(_statements(may_be_signed, sboms, job, key))
+    signature = (sign_image(image.digest, key), (image.root,))
+    attached = _attach(store, [*statements, signature])
+
+    # 5. Read all of that back and verify it as a stranger would.
+    report = _verify_again(open_store, job, key)
+    return Publication(image, sboms, attached, report, may_be_signed.notes)
+
+
+def sign_only(open_store: Callable[[], Store], key: SigningKey) -> Publication:
+    """Sign an image without saying anything of its source. Raises StoreError or PublishedEvidenceRejected."""
+    store = open_store()
+    image = load_image(store)
+    attached = _attach(store, [(sign_image(image.digest, key), (image.root,))])
+    report = _verify_again(open_store, None, key)
+    return Publication(image, (), attached, report, ())
+
+
+def sbom_of(image: Image, evidence: PlatformEvidence) -> PlatformSbom:
+    """CycloneDX from the attached SPDX document, else from what the provenance proves. Raises NoProvenance."""
+    subject = Subject.of(image.reference, evidence.platform.digest, evidence.platform.platform)
+    if evidence.sboms:
+        from attest.sbom.spdx import from_spdx
+
+        sbom = from_spdx(evidence.sboms[0].statement.predicate, subject)
+        return PlatformSbom(evidence.platform.platform, sbom, from_spdx=True)
+    from attest.sbom.provenance import from_provenance
+
+    provenance = read_provenance(evidence.provenance[0].statement) if evidence.provenance else None
+    if provenance is None:
+        raise no_provenance(image, evidence.platform)
+    created = provenance.finished_on or None
+    sbom = from_provenance(provenance.dependencies, provenance.dependencies_complete, subject, created)
+    return PlatformSbom(evidence.platform.platform, sbom, from_spdx=False)
+
+
+def _fetch(store: Store) -> tuple[Image, Evidence]:
+    image = load_image(store)
+    evidence = collect(store, image)
+    require_readable(evidence)
+    return image, evidence
+
+
+def _refuse_credentials(may_be_signed: MayBeSigned, environ: Mapping[str, str], allowed: frozenset[str]) -> None:
+    """mode=max publishes addresses, build arguments and the Dockerfile: nobody vouches for a token in them."""
+    for platform in may_be_signed.platforms:
+        for attestation in (*platform.provenance, *platform.sboms):
+            if found := _credentials(attestation, environ, allowed):
+                raise CredentialExposed(
+                    f"{may_be_signed.image.reference.name}@{attestation.digest}: holds credentials; nothing was signed",
+                    "\n".join(map(str, found)),
+                    "It is published already: revoke them, then build without them (--secret id=NAME). "
+                    "--allow-build-arg NAME says that one is meant.",
+                )
+
+
+def _credentials(attestation: Attestation, environ: Mapping[str, str], allowed: frozenset[str]) -> tuple[Exposure, ...]:
+    """Build arguments by name and value, then the shapes of credentials anywhere in the text."""
+    provenance = read_provenance(attestation.statement)
+    arguments = provenance.build_arguments if provenance else {}
+    flags = [("--build-arg", f"{name}={value}") for name, value in arguments.items()]
+    text = attestation.statement.raw.decode()
+    for name in allowed & arguments.keys():
+        if arguments[name]:
+            text = text.replace(json.dumps(arguments[name], ensure_ascii=False)[1:-1], "")
+    return exposed_credentials("", flags, environ, allowed) or credentials_in(text, environ)
+
+
+Signed = tuple[SignedBundle, Sequence[Descriptor]]
+
+
+def _statements(
+    may_be_signed: MayBeSigned, sboms: Iterable[PlatformSbom], job: JobSource, key: SigningKey
+) -> Iterator[Signed]:
+    """Each statement names the index and the platform, in this order, and hangs off both."""
+    image = may_be_signed.image
+    claim = ci_job_predicate(job, may_be_signed.tag_object)
+    for platform, sbom in zip(may_be_signed.platforms, sboms, strict=True):
+        hosts = _hosts(image, platform)
+        predicates = [(one.statement.predicate_type, one.statement.predicate_text) for one in platform.provenance]
+        predicates.append((CYCLONEDX_BOM, sbom.sbom.content.decode()))
+        if claim.get("source"):
+            predicates.append((CI_JOB, encode(claim).decode()))
+        name = Subject.of(image.reference, image.digest, None).name
+        for predicate_type, predicate in predicates:
+            statement = statement_bytes(name, [host.digest for host in hosts], predicate_type, predicate)
+            yield sign_statement(statement, predicate_type, key), hosts
+
+
+def _hosts(image: Image, platform: PlatformEvidence) -> tuple[Descriptor, ...]:
+    descriptor = platform.platform.manifest.descriptor
+    return (image.root,) if descriptor.digest == image.digest else (image.root, descriptor)
+
+
+def _attach(store: Store, signed: Sequence[Signed]) -> tuple[Attached, ...]:
+    """Hang each bundle off each of its hosts, in this order. Raises StoreError."""
+    hung = [(bundle, host) for bundle, hosts in signed for host in hosts]
+    store.attach([Artifact(_manifest(*one), one[1].digest, (_EMPTY, one[0].content)) for one in hung])
+    return tuple(Attached(bundle.predicate_type, Digest.of(bundle.content), host.digest) for bundle, host in hung)
+
+
+def _manifest(bundle: SignedBundle, host: Descriptor) -> bytes:
+    """No time in it: signing the same thing again gives the same manifest, and attaches nothing new."""
+    layer = Descriptor.of(bundle.content, SIGSTORE_BUNDLE)
+    annotations = {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": bundle.predicate_type,
+    }
+    return artifact_manifest(host, SIGSTORE_BUNDLE, layer, annotations)
+
+
+def _verify_again(open_store: Callable[[], Store], job: JobSource | None, key: SigningKey) -> Report:
+    """Raises PublishedEvidenceRejected unless a stranger with the public key sees what was meant.
+
+    An unknown about the source is shown, not raised: it says what verifiers will need a policy for.
+    """
+    image, evidence = _fetch(open_store())
+    trust = Trust((key.public,))
+    signature = verify(image, evidence, trust, Expectations(signature_only=True))
+    expected = _expectations(job) if job is not None else Expectations()
+    source = verify(image, evidence, trust, expected) if expected.of_source else signature
+    for report in (signature, source):
+        if report.trouble is not None and (report is signature or report.verdict is Status.FAILED):
+            raise PublishedEvidenceRejected(
+                f"{image.reference.name}@{image.digest}: what was attached does not verify: {report.trouble.summary}",
+                report.trouble.hint,
+                "The store changed it, or somebody else writes to it; run the command again.",
+            )
+    return source
+
+
+def _expectations(job: JobSource) -> Expectations:
+    return Expectations(
+        job.repository.value if job.repository else "",
+        job.commit.value if job.commit else "",
+        job.tag.value if job.tag else "",
+    )
