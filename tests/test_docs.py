@@ -1,0 +1,63 @@
+"""What the documents show is true: commands parse, links lead somewhere, tables are complete."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from attest.cli.main import attest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
+COMMAND = re.compile(r"^(?:\$ )?(attest (?:.*\\\n)*.*)$", re.MULTILINE)
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for block in BLOCK.findall(page.read_text()):
+            for line in COMMAND.findall(block):
+                yield page.name, line.replace("\\\n", " ")
+
+
+@pytest.mark.parametrize(("page", "line"), list(commands()))
+def test_every_command_shown_is_one_that_attest_understands(page: str, line: str) -> None:
+    name, *arguments = shlex.split(line)[1:]
+    command = attest.get_command(click.Context(attest), name)
+    assert command is not None, name
+    command.make_context(name, arguments)
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(list(commands())) > 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_named_exists(page: Path) -> None:
+    for target in re.findall(r"`((?:tests|attest|docs|schemas|bench)/[\w./-]+)`", page.read_text()):
+        assert (ROOT / target).exists(), target
+
+
+def test_checks_and_reasons_are_the_schema_s() -> None:
+    schema = json.loads((ROOT / "schemas" / "report.v1.schema.json").read_text())["$defs"]["check"]["properties"]
+    page = (ROOT / "docs" / "checks.md").read_text()
+    checks, reasons = page.split("| reason |")
+    first = re.compile(r"^\| (`[^|]+`) \|", re.MULTILINE)
+    assert {name for cell in first.findall(checks) for name in re.findall("`([^`]+)`", cell)} == set(
+        schema["id"]["enum"]
+    )
+    assert {name for cell in first.findall(reasons) for name in re.findall("`([^`]+)`", cell)} == set(
+        schema["reason"]["enum"]
+    )
