@@ -14,10 +14,11 @@ from typing import Final
 from attest.build.credentials import Exposure, credentials_in, exposed_credentials
 from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import JobSource
-from attest.errors import CredentialExposed, PublishedEvidenceRejected
+from attest.errors import CredentialExposed, PublishedEvidenceRejected, SourceContradiction
 from attest.evidence.attestation import Attestation, Evidence
 from attest.evidence.collect import collect, require_readable
 from attest.evidence.provenance import read_provenance
+from attest.evidence.repository import canonical_repository
 from attest.evidence.statement import CI_JOB, CYCLONEDX_BOM
 from attest.holding import MayBeSigned, PlatformEvidence, RawTagObject, hold, no_provenance
 from attest.oci.descriptor import SIGSTORE_BUNDLE, Descriptor, artifact_manifest
@@ -34,6 +35,10 @@ from attest.trust.signing import SignedBundle, sign_image, sign_statement, state
 from attest.verification import verify
 
 _EMPTY: Final = b"{}"
+_NO_SOURCE: Final = (
+    "this job says nothing of the source (--source-…, CI variables), so only the signature was checked: "
+    "verifiers find what BuildKit recorded and nothing more"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class PlatformSbom:
     def __str__(self) -> str:
         if self.from_spdx:
             return f"SBOM of {self.sbom.components} components, from the SPDX document that BuildKit attached"
-        return f"SBOM of {self.sbom.components} build inputs, from the provenance; the packages inside are not known"
+        return f"SBOM without a package list, since none is attached: {self.sbom.components} build inputs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ def publish(
     # 2. Hold what the provenance claims against this job, and look for credentials that are about to be vouched for.
     may_be_signed = hold(image, evidence, job, raw_tag_object, dirty_is_noted=key is None)
     _refuse_credentials(may_be_signed, environ, allowed_arguments)
+    if key is not None:
+        _refuse_second_source(image, evidence, job, key)
 
     # 3. Say what is in it, platform by platform.
     sboms = tuple(sbom_of(image, platform) for platform in may_be_signed.platforms)
@@ -105,7 +112,8 @@ def publish(
 
     # 5. Read all of that back and verify it as a stranger would.
     report = _verify_again(open_store, job, key)
-    return Publication(image, sboms, attached, report, may_be_signed.notes)
+    notes = may_be_signed.notes if _expectations(job).of_source else (*may_be_signed.notes, _NO_SOURCE)
+    return Publication(image, sboms, attached, report, notes)
 
 
 def sign_only(open_store: Callable[[], Store], key: SigningKey) -> Publication:
@@ -165,6 +173,21 @@ def _credentials(attestation: Attestation, environ: Mapping[str, str], allowed: 
         if arguments[name]:
             text = text.replace(json.dumps(arguments[name], ensure_ascii=False)[1:-1], "")
     return exposed_credentials("", flags, environ, allowed) or credentials_in(text, environ)
+
+
+def _refuse_second_source(image: Image, evidence: Evidence, job: JobSource, key: SigningKey) -> None:
+    """What this key has already said of this very image stands; saying otherwise would make both unverifiable."""
+    expected = _expectations(job)
+    if not expected.of_source:
+        return
+    report = verify(image, evidence, Trust((key.public,)), expected)
+    said = [check for check in report.checks if check.status is Status.FAILED and check.id.startswith("source.")]
+    if said:
+        raise SourceContradiction(
+            f"{image.reference.name}@{image.digest}: this key has already signed another source; nothing was attached",
+            "\n".join(check.summary for check in said),
+            "Build again for another source; an image has one.",
+        )
 
 
 Signed = tuple[SignedBundle, Sequence[Descriptor]]
@@ -231,8 +254,10 @@ def _verify_again(open_store: Callable[[], Store], job: JobSource | None, key: S
 
 
 def _expectations(job: JobSource) -> Expectations:
+    repository = job.repository.value if job.repository else ""
     return Expectations(
-        job.repository.value if job.repository else "",
+        repository if canonical_repository(repository) else "",
         job.commit.value if job.commit else "",
         job.tag.value if job.tag else "",
+        "" if job.tag else (job.branch or ""),
     )

@@ -189,6 +189,20 @@ def _not_a_reference(text: str, why: str) -> InvalidReference:
     return InvalidReference(f"{text}: not an image reference", why)
 
 
+_ARCHITECTURES: Final = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "i386": ("386", ""),
+    "i486": ("386", ""),
+    "i586": ("386", ""),
+    "i686": ("386", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+}
+_PLAIN_VARIANTS: Final = frozenset({("amd64", "v1"), ("arm64", "v8")})
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What an image runs on: `os/architecture[/variant]`, and os.version where given (image-spec, "Image Index")."""
@@ -205,6 +219,28 @@ class Platform:
         if len(parts) not in (2, 3) or not all(re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts):
             raise InvalidReference(f"{text!r}: not a platform", "", "Expected OS/ARCH or OS/ARCH/VARIANT: linux/amd64.")
         return cls(*parts)
+
+    @property
+    def normal(self) -> Platform:
+        """As runtimes compare it (containerd, `platforms.Normalize`); os.version counts for Windows alone."""
+        os, architecture, variant = self.os.lower(), self.architecture.lower(), self.variant.lower()
+        architecture, variant = _ARCHITECTURES.get(architecture, (architecture, variant))
+        if variant and variant[0].isdigit():
+            variant = f"v{variant}"
+        variant = "" if (architecture, variant) in _PLAIN_VARIANTS else variant
+        if architecture == "arm" and not variant:
+            variant = "v7"
+        return Platform(
+            {"macos": "darwin"}.get(os, os), architecture, variant, self.os_version if os == "windows" else ""
+        )
+
+    def covers(self, other: Platform) -> bool:
+        """Whether asking for this one asks for the other one too: what is left out stands for everything."""
+        mine, others = self.normal, other.normal
+        if (mine.os, mine.architecture) != (others.os, others.architecture):
+            return False
+        same_variant = not self.variant or mine.variant == others.variant
+        return same_variant and self.os_version in ("", other.os_version)
 
     @property
     def is_unknown(self) -> bool:

@@ -55,11 +55,11 @@ def verify(image: Image, evidence: Evidence, trust: Trust, expected: Expectation
     ]
     if expected.signature_only and not trust.is_empty:
         answers.append(checks.signature_valid(image, selected, found))
-    if expected.of_source and not trust.is_empty:
-        for platform, source in zip(selected, sources, strict=True):
+    for platform, source in zip(selected, sources, strict=True) if expected.of_source else ():
+        if not trust.is_empty:
             answers.append(checks.provenance_signer(image, platform, evidence, source, found))
-            answers.extend(check(source, expected) for check in source_checks.SOURCE_CHECKS)
-            answers.extend(source_checks.contradictions(source, expected))
+        answers.extend(check(source, expected) for check in source_checks.SOURCE_CHECKS)
+        answers.extend(source_checks.contradictions(source, expected))
 
     # 5. The level is what the roots of trust allow, never what a statement says of itself.
     return Report(

@@ -54,7 +54,7 @@ class Buildctl:
             *request.extra,
         ]
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, request: BuildRequest) -> Mapping[str, str]:  # noqa: ARG002 - it is told by --opt vcs:*
         """What is added to the environment."""
         return {}
 

@@ -14,9 +14,6 @@ from attest.build.flags import arguments_of, comma_separated
 from attest.build.interface import BuildRequest, Flag
 from attest.build.layout import image_name
 
-# Without it a dirty tree is recorded as the clean commit.
-_ENVIRONMENT: Final[Mapping[str, str]] = {"BUILDX_GIT_CHECK_DIRTY": "1"}
-
 
 @dataclass(frozen=True, slots=True)
 class Buildx:
@@ -39,9 +36,13 @@ class Buildx:
             request.context,
         ]
 
-    def environment(self) -> Mapping[str, str]:
-        """What is added to the environment."""
-        return _ENVIRONMENT
+    def environment(self, request: BuildRequest) -> Mapping[str, str]:
+        """What is added to the environment: without it a dirty tree is recorded as the clean commit.
+
+        buildx takes files that git ignores for changes as well, and then no project with a node_modules is ever clean
+        (docs/decisions/0007-ignored-files.md).
+        """
+        return {"BUILDX_GIT_CHECK_DIRTY": "0" if request.only_ignored else "1"}
 
 
 DOCKER_BUILDX: Final = Buildx("docker buildx", ("docker", "buildx"))

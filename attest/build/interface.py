@@ -22,13 +22,14 @@ class BuildRequest:
 
     `targets` are registry references with a tag, which are pushed to, or one OCI layout with a tag, which is written
     into. `flags` are buildx's, in the order typed: `("--build-arg", "A=b")`, `("--no-cache", None)`. `extra` is what
-    stood after `--`, handed on as it is.
+    stood after `--`, handed on as it is. `only_ignored` says that git ignores everything that is not in the commit.
     """
 
     context: str
     targets: tuple[ImageReference, ...]
     flags: tuple[Flag, ...] = ()
     extra: tuple[str, ...] = ()
+    only_ignored: bool = False
 
     def __post_init__(self) -> None:
         if not self.context:
@@ -74,7 +75,7 @@ class Builder(Protocol):
         `vcs` holds `vcs:source` and `vcs:revision` for a builder that does not ask git itself.
         """
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, request: BuildRequest) -> Mapping[str, str]:
         """What is added to the environment."""
 
 

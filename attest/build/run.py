@@ -78,7 +78,7 @@ def _build(
     builder: Builder, request: BuildRequest, metadata: Path, environ: Mapping[str, str], vcs: Mapping[str, str]
 ) -> Digest:
     command = builder.command(request, metadata, vcs)
-    code, output = _run(builder, command, {**environ, **builder.environment()})
+    code, output = _run(builder, command, {**environ, **builder.environment(request)})
     if code != 0:
         raise _failed(builder, code, output, environ)
     return _digest(builder, metadata)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +53,11 @@ def job_source(environ: Environment, directory: Path | None) -> JobSource | None
     tags = _tags_at_head(environ, directory) if commit else ()
     branch = _line(_git(environ, directory, "symbolic-ref", "--quiet", "HEAD"))
     tag = Stated(tags[0], f"git tag at HEAD in {place}") if len(tags) == 1 else None
-    ref = Stated(branch, f"git branch in {place}") if branch.startswith(HEADS) else None
-    if ref is None and tag is not None:
-        ref = Stated(TAGS + tag.value, tag.origin)
+    # A build is made from one ref: where a tag points at HEAD, the branch that leads there as well is not claimed.
+    if tag is not None:
+        ref: Stated | None = Stated(TAGS + tag.value, tag.origin)
+    else:
+        ref = Stated(branch, f"git branch in {place}") if branch.startswith(HEADS) else None
     return JobSource(
         platform="git",
         repository=_origin(environ, directory, place),
@@ -75,13 +78,21 @@ def raw_tag_object(directory: Path, object_id: str, environ: Environment) -> byt
     return body if body and len(body) <= _TAG_LIMIT else None
 
 
-def dirty_files(directory: Path, environ: Environment) -> tuple[str, ...]:
-    """Changed and untracked files of the checkout, relative to its top: BuildKit calls such a tree dirty as well.
+@dataclass(frozen=True, slots=True)
+class WorkingTree:
+    """Files that are not as in the commit, relative to the checkout's top: changed or untracked, and ignored ones."""
 
-    Empty where there is no git or no repository. Raises GitRefused.
-    """
-    answer = _git(environ, directory, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=normal")
-    return tuple(os.fsdecode(entry[3:]) for entry in (answer or b"").split(b"\0") if entry)
+    changed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+def working_tree(directory: Path, environ: Environment) -> WorkingTree:
+    """What git says of the checkout. Empty where there is no git or no repository. Raises GitRefused."""
+    shown = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignored=traditional")
+    answer = _git(environ, directory, "status", *shown) or b""
+    entries = [os.fsdecode(entry) for entry in answer.split(b"\0") if entry]
+    ignored = tuple(entry[3:] for entry in entries if entry.startswith("!!"))
+    return WorkingTree(tuple(entry[3:] for entry in entries if not entry.startswith("!!")), ignored)
 
 
 def _origin(environ: Environment, directory: Path, place: str) -> Stated | None:

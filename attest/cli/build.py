@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +14,8 @@ import click
 from attest.build.context import local_directory
 from attest.build.interface import BuildRequest, Flag
 from attest.ci.interface import JobSource
-from attest.cli.options import allow_option, reach, source_options, stated, stated_source, store_options
-from attest.errors import SourceContradiction
+from attest.cli.options import allow_option, reach, require_place, source_options, stated, stated_source, store_options
+from attest.errors import SourceContradiction, UsageError
 from attest.reference import ImageReference, parse_reference
 
 # docker buildx build's flags, one by one; others go after `--`. What attest makes of them: attest/build/flags.py.
@@ -126,7 +127,7 @@ def command(
     """
     from attest.build.credentials import refuse_credentials
     from attest.build.run import find_builder, run_build
-    from attest.ci.git import dirty_files, raw_tag_object
+    from attest.ci.git import WorkingTree, raw_tag_object, working_tree
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication, write_sbom
     from attest.publishing import publish
@@ -134,19 +135,24 @@ def command(
 
     # Everything that can be refused is refused before the build: a build may take half an hour.
     targets = tuple(parse_reference(tag) for tag in tags)
+    require_place(sbom_output)
+    _refuse_several(sbom_output, flags.get("flag_platform"))
     request = BuildRequest(context, targets, _typed(flags), ctx.meta.get("extra", ()))
     signing_key = load_signing_key(key, os.environ) if key is not None else None
     refuse_credentials(context, request.every_flag, os.environ, frozenset(allowed))
     directory = local_directory(context)
     job = source_of_this_job(os.environ, directory, stated_source(ctx))
-    dirty = dirty_files(directory, os.environ) if directory is not None else ()
-    if signing_key is not None and dirty:
-        raise _dirty(context, dirty)
+    tree = working_tree(directory, os.environ) if directory is not None else WorkingTree()
+    if signing_key is not None and tree.changed:
+        raise _dirty(context, tree.changed)
+    request = replace(request, only_ignored=bool(tree.ignored) and not tree.changed)
     builder = find_builder(os.environ, program)
     click.echo(f"attest: building with {builder.name}", err=True)
     say_source(job)
+    for note in _warnings(directory, key, tree.ignored):
+        click.echo(f"attest: note: {note}", err=True)
 
-    result = run_build(builder, request, os.environ, _vcs(job, bool(dirty)) if directory else {})
+    result = run_build(builder, request, os.environ, _vcs(job, bool(tree.changed)) if directory else {})
     for target in _one_a_repository(targets):
         publication = publish(
             partial(reach, target.at(result.digest), insecure_registries, registry_ca_file),
@@ -185,6 +191,26 @@ def _dirty(context: str, files: Sequence[str]) -> SourceContradiction:
         f"Changed or untracked: {', '.join(files[:5])}{more}",
         "Commit, ignore or remove them; or build without --key.",
     )
+
+
+def _refuse_several(sbom_output: Path | None, platforms: object) -> None:
+    """One file holds the SBOM of one platform; that is better known before the build than after."""
+    named = [name for value in platforms for name in value.split(",")] if isinstance(platforms, tuple) else []
+    if sbom_output is not None and len(named) > 1:
+        raise UsageError(
+            f"--sbom-output writes one SBOM, and {', '.join(named)} have one each", "", "Use attest sbom --platform."
+        )
+
+
+def _warnings(directory: Path | None, key: str | None, ignored: Sequence[str]) -> Iterator[str]:
+    """What the build may publish although nobody asked for it."""
+    if directory is None:
+        return
+    if key is not None and Path(key).resolve().is_relative_to(directory.resolve()):
+        yield f"the private key {key} lies in the build context, and `COPY .` would publish it; move it elsewhere"
+    if ignored:
+        named = ", ".join(ignored[:5]) + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else "")
+        yield f"files that git ignores may come into the image unless .dockerignore names them: {named}"
 
 
 def _vcs(job: JobSource, dirty: bool) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from attest.cli.main import say
 from attest.cli.options import reach, store_options
 from attest.errors import StoreError
 from attest.oci.document import Json
@@ -28,7 +29,7 @@ def command(
         try:
             shown.append(_inspect(reference, insecure_registries, registry_ca_file))
         except StoreError as error:  # one image that cannot be read does not hide the others
-            click.echo(f"attest: {error}", err=True)
+            say(f"attest: {error}")
             exit_code = exit_code or error.exit_code
     if form == "json" and shown:
         document: Json = shown[0] if len(references) == 1 else list(shown)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -65,15 +67,26 @@ def main(arguments: Sequence[str]) -> int:
         click.echo("attest: interrupted", err=True)
         return INTERRUPTED
     except AttestError as error:
-        click.echo(f"attest: {error}", err=True)
+        say(f"attest: {error}")
         return error.exit_code
     except OSError as error:  # everything else was wrapped at its border
         return _unwritable(error.strerror or "unknown error")
     return result if isinstance(result, int) else 0
 
 
+def say(message: str) -> None:
+    """Tell people on standard error; what a stranger wrote in it must not move the terminal's cursor."""
+    for line in message.splitlines():
+        click.echo(plain(line), err=True)
+
+
+def plain(value: object) -> str:
+    """Text without control characters, lone surrogates and the like."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
+
+
 def _usage(error: click.ClickException) -> int:
-    click.echo(f"attest: {error.format_message()}", err=True)
+    say(f"attest: {error.format_message()}")
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(f"See {error.ctx.command_path} --help.", err=True)
     return USAGE
@@ -86,8 +99,16 @@ def _unwritable(why: str) -> int:
     return problem.exit_code
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def run() -> None:
     """The console script's entry."""
+    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job stops its builder as Ctrl-C does
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is no stack trace
     code = main(sys.argv[1:])
     if code == INTERRUPTED:
         # Threads may wait for a registry for a minute more; the interpreter would wait for them.

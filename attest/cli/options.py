@@ -103,6 +103,12 @@ def reach(reference: ImageReference, insecure_registries: tuple[str, ...], regis
     return open_store(reference, insecure_hosts=hosts, ca_file=registry_ca_file, environ=os.environ)
 
 
+def require_place(path: Path | None) -> None:
+    """Refuse a file that cannot be written before half an hour's work. Raises NotWritable."""
+    if path is not None and not (path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        raise NotWritable(f"{path}: cannot write", f"{path.parent} is no directory that can be written to.")
+
+
 def write_output(path: Path | None, content: bytes) -> None:
     """Write to a file, whole or not at all, or to standard output. Raises NotWritable."""
     if path is None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from attest.ci.source import JobSource
+from attest.cli.main import plain
 from attest.cli.options import write_output
-from attest.cli.rendering import plain, render_reports
+from attest.cli.rendering import render_reports
 from attest.errors import UsageError
 from attest.evidence.provenance import PROVENANCE_TYPES
 from attest.evidence.statement import CI_JOB, COSIGN_SIGN, CYCLONEDX_BOM
@@ -56,15 +57,15 @@ def _lines(publication: Publication, signer: str) -> Iterator[str]:
     yield plain(f"{image.reference.name}@{image.digest}")
     for made in publication.sboms:
         lost = f", {sum(made.sbom.lost.values())} things could not be carried over" if made.sbom.lost else ""
-        yield f"  {made.platform}  {made}{lost}"
+        yield f"  {plain(made.platform)}  {made}{lost}"
     if publication.report is None:
-        yield "  not signed: give --key, and nobody has to believe it unsigned"
+        yield "  pushed, not signed: verifiers will answer unknown; sign with --key, or attest sign"
         return
     yield f"  attached, signed with {plain(signer)}:"
     hosts = {platform.digest: str(platform.platform) for platform in image.platforms}
     for (_, predicate_type), attached in _grouped(publication.attached):
-        where = ", ".join(hosts.get(one.on, "index") for one in attached)
-        yield f"    {_NAMES.get(predicate_type, predicate_type):25} on {where}"
+        where = plain(", ".join(hosts.get(one.on, "index") for one in attached))
+        yield f"    {plain(_NAMES.get(predicate_type, predicate_type)):25} on {where}"
 
 
 def _grouped(attached: Iterable[Attached]) -> Iterator[tuple[tuple[Digest, str], list[Attached]]]:

@@ -9,18 +9,15 @@ from typing import Final
 
 import click
 
+from attest.cli.main import plain, say
 from attest.oci.document import Json, JsonObject, child, children, text
 from attest.policy.report import Check, Report, Status
+from attest.reference import Digest
 
 _VERDICTS: Final = {Status.PASSED: "PASSED", Status.FAILED: "FAILED", Status.UNKNOWN: "UNKNOWN"}
 _COLOURS: Final = {Status.PASSED: "green", Status.FAILED: "red", Status.UNKNOWN: "yellow"}
 _COLUMNS: Final = 100
 _KEY_SAYS: Final = "The holder of the key says so: a key proves who signed, not where the image was built."
-
-
-def plain(value: object) -> str:
-    """Without control characters: what an image says of itself must not move a terminal's cursor."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
 
 
 def render_reports(reports: Sequence[Report], form: str) -> str:
@@ -42,7 +39,7 @@ def show_trouble(reports: Iterable[Report]) -> None:
         name = _name(report)
         about = check.summary if check.summary.startswith(report.reference) else f"{name}: {check.summary}"
         lines = [f"attest: {about}", *(found for found in check.found if found not in check.summary), check.hint]
-        click.echo("\n".join(plain(line) for line in lines if line), err=True)
+        say("\n".join(plain(line) for line in lines if line))
 
 
 def _name(report: Report) -> str:
@@ -59,21 +56,29 @@ def _report_lines(report: Report) -> Iterator[str]:
     if report.verdict is Status.PASSED and any(who.kind == "key" for who in report.trusted):
         yield _KEY_SAYS
     if report.narrowed:
-        yield f"Only asked about {', '.join(report.narrowed)}."
+        yield f"Only asked about {plain(', '.join(report.narrowed))}."
     yield ""
     ids = max(len(check.id) for check in report.checks)
     several = len({check.platform for check in report.checks} - {""}) > 1
     platforms = max(len(check.platform) for check in report.checks) + 2 if several else 0
     for check in report.checks:
-        platform = f"  {check.platform}".ljust(platforms) if several else ""
+        platform = f"  {plain(check.platform)}".ljust(platforms) if several else ""
         yield from _check_lines(check, check.id.ljust(ids) + platform)
     if report.paths:
         yield ""
         yield "From the signature down to the provenance:"
         for path in report.paths:
-            yield f"  {path.platform}  " + " → ".join(digest.short for digest in path.digests)
+            yield from _wrapped(f"{path.platform}  {_way(path.digests)}", "  ", "    ")
     yield ""
     yield from _wrapped(f"SLSA build level {report.level.reached}: {report.level.why_not_higher}.", "", "  ")
+
+
+def _way(digests: Sequence[Digest]) -> str:
+    """Each digest with what it names: the statement is in the bundle, or below what the bundle signs."""
+    if len(digests) == 1:
+        return f"in the bundle {digests[0].short}"
+    names = ["bundle", *["index"] * (len(digests) - 3), "attestation manifest", "statement"]
+    return " → ".join(f"{name} {digest.short}" for name, digest in zip(names, digests, strict=True))
 
 
 def _check_lines(check: Check, name: str) -> Iterator[str]:
@@ -110,11 +115,11 @@ def render_inspections(documents: Iterable[JsonObject]) -> str:
 
 def _inspection_lines(document: JsonObject) -> Iterator[str]:
     yield f"{plain(text(document, 'reference'))}"
-    yield f"{text(document, 'digest')}  {text(document, 'mediaType')}"
+    yield f"{text(document, 'digest')}  {plain(text(document, 'mediaType'))}"
     yield "UNVERIFIED: this is what the image's attachments say of themselves; attest verify checks them."
     for platform in children(document, "platforms"):
         yield ""
-        yield f"{text(platform, 'platform')}  {text(platform, 'digest')}"
+        yield f"{plain(text(platform, 'platform'))}  {text(platform, 'digest')}"
         yield from _found_lines(platform)
     if any(children(document, key) for key in ("attestations", "signatures")):
         yield ""
@@ -128,8 +133,9 @@ def _inspection_lines(document: JsonObject) -> Iterator[str]:
 def _found_lines(group: JsonObject) -> Iterator[str]:
     if not any(children(group, key) for key in ("attestations", "signatures")):
         yield "  nothing is attached"
+    signed = {text(attestation, "digest"): attestation.get("signed") for attestation in children(group, "attestations")}
     for provenance in children(group, "provenance"):
-        yield from _provenance_lines(provenance)
+        yield from _provenance_lines(provenance, bool(signed.get(text(provenance, "attestation"))))
     for attestation in children(group, "attestations"):
         state = "in a signed envelope" if attestation.get("signed") else "unsigned"
         places = ", ".join(_place(place) for place in children(attestation, "places"))
@@ -145,9 +151,10 @@ def _place(place: JsonObject) -> str:
     return f"{text(place, 'found')} on {digest}"
 
 
-def _provenance_lines(provenance: JsonObject) -> Iterator[str]:
+def _provenance_lines(provenance: JsonObject, signed: bool) -> Iterator[str]:
     builder = plain(text(provenance, "builder")) or "(unnamed)"
-    yield f"  provenance mode={text(provenance, 'mode')}, builder {builder}"
+    state = "in a signed envelope" if signed else "unsigned"
+    yield f"  provenance mode={text(provenance, 'mode')}, builder {builder}, {state}"
     source = child(provenance, "source")
     for fact in source:
         claim = child(source, fact)

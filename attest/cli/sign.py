@@ -86,7 +86,7 @@ def command(
 
 def _references(image: str | None, metadata_file: Path | None) -> Iterator[ImageReference]:
     if (image is None) == (metadata_file is None):
-        raise UsageError("give one of IMAGE@DIGEST and --metadata-file")
+        raise UsageError("give exactly one of IMAGE@DIGEST and --metadata-file")
     if metadata_file is not None:
         yield from _from_metadata(metadata_file)
     elif image is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -74,5 +73,5 @@ def _certificate(material: JsonObject, where: str) -> bytes | None:
 def _base64(encoded: str, where: str) -> bytes:
     try:
         return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # covers binascii.Error, and text that is not ASCII
         raise MalformedStatement(f"{where}: not base64 where base64 should be") from None

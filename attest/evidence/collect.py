@@ -53,12 +53,13 @@ def collect(store: Store, image: Image) -> Evidence:
         ask_all(lambda item: _referrer(store, *item), [item for item in hints.items() if item[0][1] not in known])
     )
     pieces = [*_embedded(image), *(piece for found in manifests for piece in found[0])]
-    problems = [*_too_many(listed), *(problem for found in manifests for problem in found[1])]
+    floods = list(_too_many(store, listed))
+    problems = [*(problem for problem, _ in floods), *(problem for found in manifests for problem in found[1])]
     attestations, more, unreadable = _read_all(store, pieces)
     return Evidence(
         _merge(attestations),
         (*problems, *more, *_subject_problems(image, attestations)),
-        (*failures, *unread, *unreadable),
+        (*failures, *unread, *unreadable, *(error for _, error in floods)),
     )
 
 
@@ -79,11 +80,15 @@ def _embedded(image: Image) -> Iterable[_Piece]:
         yield from (_Piece(layer, place) for layer in attestation.manifest.layers)
 
 
-def _too_many(listed: Iterable[tuple[Digest, Sequence[Descriptor]]]) -> Iterable[Problem]:
+def _too_many(
+    store: Store, listed: Iterable[tuple[Digest, Sequence[Descriptor]]]
+) -> Iterable[tuple[Problem, Unreadable]]:
+    """What was not looked at may contradict, so a flood makes nothing better."""
     for host, referrers in listed:
         if len(referrers) > limits.REFERRERS:
-            message = f"{len(referrers)} referrers; only the first {limits.REFERRERS} were looked at"
-            yield Problem("referrers-too-many", message, host)
+            message = f"more than {limits.REFERRERS} referrers; the others were not looked at"
+            where = f"{store.reference.name}@{host}"
+            yield Problem("referrers-too-many", message, host), Unreadable(f"{where}: {message}")
 
 
 def _referrer(

@@ -22,6 +22,14 @@ SIGSTORE_BUNDLE: Final = "application/vnd.dev.sigstore.bundle.v0.3+json"
 INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFEST_TYPES: Final = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
+# Every field of indexes, manifests, descriptors and platforms (image-spec 1.1), by its spelling without case.
+_FIELDS: Final[Mapping[str, str]] = {
+    name.casefold(): name
+    for name in (
+        *("schemaVersion", "mediaType", "artifactType", "manifests", "config", "layers", "subject", "annotations"),
+        *("digest", "size", "urls", "data", "platform", "architecture", "os", "os.version", "os.features", "variant"),
+    )
+}
 _NONE: Final[Mapping[str, str]] = {}
 
 
@@ -107,6 +115,7 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
     A document that could be read as both an index and a manifest is refused (CVE-2021-41190).
     """
     document = parse_object(raw, where)
+    _refuse_other_spellings(document, where)
     media_type = text(document, "mediaType") or descriptor.media_type
     if descriptor.media_type and media_type != descriptor.media_type:
         raise Unreadable(f"{where}: expected {descriptor.media_type}, the document calls itself {media_type}")
@@ -117,6 +126,18 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
     if media_type in MANIFEST_TYPES:
         return _manifest(descriptor, raw, document, where)
     raise Unreadable(f"{where}: neither an image index nor a manifest", f"Its media type is {media_type or 'missing'}.")
+
+
+def _refuse_other_spellings(document: JsonObject, where: str) -> None:
+    """Go's programs read `Manifests` as `manifests`, and the last one wins: what runs would not be what is checked."""
+    parts = [document, child(document, "config"), child(document, "subject")]
+    entries = (*children(document, "manifests"), *children(document, "layers"))
+    parts += [*entries, *(child(entry, "platform") for entry in entries)]
+    for part in parts:
+        for key in part:
+            known = _FIELDS.get(key.casefold())
+            if known is not None and known != key:
+                raise Unreadable(f"{where}: {key[:40]!r}, where the field is called {known!r}")
 
 
 def _index(descriptor: Descriptor, raw: bytes, document: JsonObject, where: str) -> Index:

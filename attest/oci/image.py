@@ -78,12 +78,14 @@ class Image:
 
     def select(self, wanted: Sequence[Platform]) -> tuple[PlatformImage, ...]:
         """The platforms asked for, as far as the image has them; all if none is asked for."""
-        return tuple(image for image in self.platforms if not wanted or image.platform in wanted)
+        return tuple(
+            image for image in self.platforms if not wanted or any(one.covers(image.platform) for one in wanted)
+        )
 
     def lacks(self, wanted: Sequence[Platform]) -> NotFound | None:
         """The error that names the platforms asked for that the image does not have, or None."""
         has = [image.platform for image in self.platforms]
-        missing = ", ".join(str(platform) for platform in wanted if platform not in has)
+        missing = ", ".join(str(one) for one in wanted if not any(one.covers(platform) for platform in has))
         if not missing:
             return None
         return NotFound(f"{self.reference}: no platform {missing}", f"The image has {', '.join(map(str, has))}.")
@@ -170,7 +172,7 @@ def _pairing_problems(
     platforms: Sequence[PlatformImage], attestations: Sequence[AttestationManifest]
 ) -> Iterable[Problem]:
     images = {image.digest for image in platforms}
-    names = [image.platform for image in platforms]
+    names = [image.platform.normal for image in platforms]
     for platform in dict.fromkeys(names):
         if names.count(platform) > 1:
             yield Problem("platform-repeated", f"{names.count(platform)} manifests for {platform}; runtimes take one")

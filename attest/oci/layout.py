@@ -212,7 +212,8 @@ def _is_directory(path: Path, where: str) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"{where}: no such directory") from None
+        remedy = "Expected oci-layout:DIR[:TAG|@DIGEST], where DIR holds an OCI layout."
+        raise NotFound(f"{where}: no such directory", "", remedy) from None
     except OSError as error:
         raise Unreadable(f"{where}: cannot be read", f"{error.strerror}.") from None
 

@@ -7,7 +7,6 @@ own observation counts for more only where a roots-of-trust entry says that nobo
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -123,5 +122,5 @@ def _tag_object(verified: VerifiedStatement) -> bytes:
         return b""
     try:
         return base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:  # covers binascii.Error, and text that is not ASCII
         return b""

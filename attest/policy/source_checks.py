@@ -100,14 +100,15 @@ def _answer(
         summary = f"built from {noun} {wrong[0].value}, expected {expected}"
         if claim := next((claim for claim in wrong if claim.fact != noun), None):
             summary = f"built from the {claim.fact} {claim.value}, expected the {noun} {expected}"
-        return _check(check_id, FAILED, source, summary, reason, expected, wrong)
+        hint = "It is another build, or you expect something else than you mean."
+        return _check(check_id, FAILED, source, summary, reason, expected, wrong, hint)
     if not claims:
         summary = f"no trusted statement names the {noun}"
         return _check(check_id, UNKNOWN, source, summary, "no-claim" if source.provenance else "untrusted", expected)
     if replaced := source.about("replaced"):
         summary = f"the {noun} does not speak for all of the source: {replaced[0].value}"
         return _check(check_id, UNKNOWN, source, summary, "source-replaced", expected, replaced)
-    return _check(check_id, PASSED, source, f"built from {noun} {expected}", "", expected, claims)
+    return _check(check_id, PASSED, source, f"built from {noun} {claims[0].value}", "", expected, claims)
 
 
 def _check(

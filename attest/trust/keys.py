@@ -140,7 +140,9 @@ def _read(name: str, environ: Mapping[str, str]) -> bytes:
         with Path(name).open("rb") as file:
             content = file.read(_MAX_KEY_FILE + 1)
     except OSError as error:
-        raise InvalidKey(f"{name}: cannot read the key file: {error.strerror}") from None
+        raise InvalidKey(
+            f"{name}: cannot read the key file: {error.strerror}", "", "Give a PEM file, or env://NAME for a variable."
+        ) from None
     if len(content) > _MAX_KEY_FILE:
         raise InvalidKey(f"{name}: not a key file, it is larger than {_MAX_KEY_FILE // 1024} KiB")
     return content

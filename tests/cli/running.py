@@ -72,6 +72,7 @@ def interrupted(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_as_in_the_foreground,
     )
     try:
         said = when(process)
@@ -84,6 +85,11 @@ def interrupted(
         _end_group(process)
     assert not outlived, f"{outlived} outlived it"
     return Done(process.returncode, out, said + err)
+
+
+def _as_in_the_foreground() -> None:
+    """A shell starts what it puts into the background, a CI's runner perhaps, so that Ctrl-C is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _of_group(group: int) -> list[str]:

@@ -99,7 +99,7 @@ def free_port() -> int:
 def serving(
     *command: str | Path, folder: Path, answers: Callable[[], bool], env: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """Run a server until the block ends. Raises AssertionError with its log if it ends or does not answer."""
+    """Run a server until the block ends. Raises AssertionError with its log if it ends before that or never answers."""
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -113,12 +113,14 @@ def serving(
     try:
         _await(process, log, answers)
         yield
+        if process.poll() is not None:
+            raise AssertionError(f"{_name(process)} ended with {process.returncode} too early:\n{log.read_text()}")
     finally:
         _end(process)
 
 
 def _await(process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bool]) -> None:
-    name = Path(str(process.args[0] if isinstance(process.args, tuple) else process.args)).name
+    name = _name(process)
     deadline = time.monotonic() + _SECONDS_TO_START
     while not answers():
         if process.poll() is not None:
@@ -126,6 +128,10 @@ def _await(process: subprocess.Popen[bytes], log: Path, answers: Callable[[], bo
         if time.monotonic() > deadline:
             raise AssertionError(f"{name} did not answer within {_SECONDS_TO_START} s:\n{log.read_text()}")
         time.sleep(0.02)
+
+
+def _name(process: subprocess.Popen[bytes]) -> str:
+    return Path(str(process.args[0] if isinstance(process.args, tuple) else process.args)).name
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

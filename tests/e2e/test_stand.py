@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +94,14 @@ def test_a_server_that_does_not_start_shows_its_log(tmp_path: Path) -> None:
         stand.serving(*broken, folder=tmp_path, answers=lambda: False),
     ):
         pass
+
+
+def test_a_server_that_ends_too_early_shows_its_log(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    brief = ("sh", "-c", f"touch '{ready}'; echo somebody ended me; exit 3")
+
+    with (
+        pytest.raises(AssertionError, match=r"sh ended with 3 too early:\nsomebody ended me"),
+        stand.serving(*brief, folder=tmp_path, answers=ready.exists),
+    ):
+        time.sleep(0.5)

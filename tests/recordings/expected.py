@@ -42,7 +42,7 @@ def unknown(*reasons: str) -> Answer:
 PASSED: Final = Answer(0)
 UNSIGNED: Final = unknown("unsigned", "untrusted")
 UNPROVEN: Final = unknown("no-provenance", "untrusted")
-NOBODY_BELIEVED: Final = unknown("no-trust")
+NOBODY_BELIEVED: Final = unknown("no-trust", "untrusted")
 OTHER_COMMIT: Final = failed("other-commit")
 
 # --- What a recording was built from, and what its provenance says of that --------------------------------------------

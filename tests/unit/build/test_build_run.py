@@ -45,7 +45,7 @@ class Script:
         text = "import sys\n" + textwrap.dedent(self.text)
         return [sys.executable, "-c", text, str(metadata_file), layout, request.context, *vcs.values()]
 
-    def environment(self) -> Mapping[str, str]:
+    def environment(self, request: BuildRequest) -> Mapping[str, str]:
         return self.added
 
 

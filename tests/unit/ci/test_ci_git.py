@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from attest.ci import git
-from attest.ci.git import GitRefused, dirty_files, job_source, raw_tag_object
+from attest.ci.git import GitRefused, job_source, raw_tag_object, working_tree
 from attest.ci.interface import Stated
 
 AUTHOR = {
@@ -68,7 +68,8 @@ def test_the_only_tag_at_head_is_claimed(app: Path, environ: Mapping[str, str], 
     job = job_source(environ, app)
     assert job is not None
     assert job.tag == Stated("v1.0.0", f"git tag at HEAD in {app}")
-    assert job.ref == Stated("refs/heads/main", f"git branch in {app}")
+    assert job.ref == Stated("refs/tags/v1.0.0", f"git tag at HEAD in {app}")
+    assert job.branch is None
 
 
 def test_a_detached_checkout_is_of_its_tag(app: Path, environ: Mapping[str, str]) -> None:
@@ -134,7 +135,7 @@ def test_no_directory_no_repository_and_no_git_are_no_answer(
     assert job_source({**environ, "GIT_CEILING_DIRECTORIES": "/"}, Path("/proc")) is None
     without_git = {"PATH": str(tmp_path)}
     assert job_source(without_git, app) is None
-    assert dirty_files(app, without_git) == ()
+    assert working_tree(app, without_git).changed == ()
     assert raw_tag_object(app, "a" * 40, without_git) is None
 
 
@@ -147,13 +148,13 @@ def test_a_hooks_environment_does_not_point_us_elsewhere(app: Path, tmp_path: Pa
     assert job is not None
     assert job.commit is not None
     assert job.commit.value == sh(app, "rev-parse", "HEAD")
-    assert dirty_files(app, {**environ, **hook}) == ()
+    assert working_tree(app, {**environ, **hook}).changed == ()
 
 
 def test_a_repository_inside_the_source_cannot_run_programs(app: Path, environ: Mapping[str, str]) -> None:
     marker = app.parent / "ran"
     sh(app, "config", "core.fsmonitor", f"touch {marker}; false")
-    assert dirty_files(app, environ) == ()
+    assert working_tree(app, environ).changed == ()
     assert not marker.exists()
     embedded = app / "embedded"
     sh(app, "clone", "--quiet", "--bare", str(app), str(embedded))
@@ -191,16 +192,25 @@ def test_only_full_object_names_are_looked_up(app: Path, environ: Mapping[str, s
 
 
 def test_changed_and_untracked_files_make_a_tree_dirty(app: Path, environ: Mapping[str, str]) -> None:
-    assert dirty_files(app, environ) == ()
+    assert working_tree(app, environ).changed == ()
     (app / "Dockerfile").write_text("FROM changed\n")
     (app / "new\nfile ü").touch()
     sh(app, "config", "status.showUntrackedFiles", "no")
-    assert dirty_files(app, environ) == ("Dockerfile", "new\nfile ü")
+    assert working_tree(app, environ).changed == ("Dockerfile", "new\nfile ü")
+
+
+def test_ignored_files_are_told_apart_from_changes(app: Path, environ: Mapping[str, str]) -> None:
+    (app / ".gitignore").write_text("built/\n")
+    sh(app, "add", ".gitignore")
+    sh(app, "commit", "--quiet", "--message=ignore")
+    (app / "built").mkdir()
+    (app / "built" / "out").touch()
+    assert (working_tree(app, environ).changed, working_tree(app, environ).ignored) == ((), ("built/",))
 
 
 def test_a_renamed_file_is_named_in_both_places(app: Path, environ: Mapping[str, str]) -> None:
     sh(app, "mv", "Dockerfile", "Containerfile")
-    assert dirty_files(app, environ) == ("Containerfile", "Dockerfile")
+    assert working_tree(app, environ).changed == ("Containerfile", "Dockerfile")
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away takes root")
@@ -245,4 +255,4 @@ def test_a_git_that_does_not_answer_is_not_waited_for(
     (fake / "git").write_text("#!/bin/sh\nexec sleep 5\n")
     (fake / "git").chmod(0o755)
     with pytest.raises(GitRefused, match="no answer"):
-        dirty_files(app, {**environ, "PATH": f"{fake}:{environ['PATH']}"})
+        working_tree(app, {**environ, "PATH": f"{fake}:{environ['PATH']}"})
