@@ -85,7 +85,8 @@ def embedded_for(image: Image, evidence: Evidence, platform: PlatformImage) -> P
     found = [
         attestation
         for attestation in evidence.embedded
-        if attestation.places[0].manifest in holders and set(attestation.statement.subject_digests) <= {platform.digest}
+        if any(place.manifest in holders for place in attestation.places)
+        and (not attestation.statement.subjects or platform.digest in attestation.statement.subject_digests)
     ]
     provenance = tuple(attestation for attestation in found if attestation.is_provenance)
     return PlatformEvidence(platform, provenance, tuple(one for one in found if one.is_spdx))

@@ -9,7 +9,7 @@ from typing import Literal
 from attest.errors import StoreError
 from attest.evidence.bundle import Bundle
 from attest.evidence.provenance import PROVENANCE_TYPES
-from attest.evidence.statement import COSIGN_SIGN, SPDX_DOCUMENT, Statement
+from attest.evidence.statement import COSIGN_SIGN, CYCLONEDX_BOM, SPDX_DOCUMENT, Statement
 from attest.oci.image import Problem
 from attest.reference import Digest
 
@@ -44,6 +44,11 @@ class Attestation:
     def is_provenance(self) -> bool:
         """Whether its predicate type is SLSA provenance."""
         return self.statement.predicate_type in PROVENANCE_TYPES
+
+    @property
+    def is_sbom(self) -> bool:
+        """Whether its predicate type is that of an SBOM."""
+        return self.statement.predicate_type in (SPDX_DOCUMENT, CYCLONEDX_BOM)
 
     @property
     def is_spdx(self) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
+from urllib.parse import parse_qsl
 
 from attest.evidence.repository import without_credentials
 from attest.evidence.statement import Statement
@@ -21,7 +22,17 @@ PROVENANCE_TYPES: Final = frozenset({SLSA_V1, SLSA_V02})
 
 Writer = Literal["builder", "client"]
 FULL_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_BUILD_TYPES: Final = (
+    "https://mobyproject.org/buildkit@v1",
+    "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+)
 _BUILDKIT_V02: Final = "https://mobyproject.org/buildkit@v1#metadata"
+_REQUESTS: Final = 8  # requests in requests; BuildKit writes one below the other
+_FRONTENDS: Final = frozenset({"source", "cmdline", "build-arg:BUILDKIT_SYNTAX"})  # each names what runs
+# A git address may say its ref in the query instead of the fragment; what each key means, the first one that is there.
+_QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": "refs/heads/", "tag": "refs/tags/", "commit": ""}
+# What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
+_GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
 # The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
 _DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@].+)?")
 
@@ -107,7 +118,7 @@ def _read_v1(statement: Statement) -> Provenance:
         _dependencies(definition, "resolvedDependencies"),
         child(metadata, "buildkit_completeness").get("resolvedDependencies") is True,
         tuple(_sources(config, request, child(metadata, "buildkit_metadata", "vcs"))),
-        tuple(_replacements(config, request)),
+        tuple(dict.fromkeys(_replacements(text(definition, "buildType"), config, request))),
         _build_arguments(request),
     )
 
@@ -128,7 +139,7 @@ def _read_v02(statement: Statement) -> Provenance:
         _dependencies(predicate, "materials"),
         child(metadata, "completeness").get("materials") is True,
         tuple(_sources(config, parameters, child(metadata, _BUILDKIT_V02, "vcs"))),
-        tuple(_replacements(config, parameters)),
+        tuple(dict.fromkeys(_replacements(text(predicate, "buildType"), config, parameters))),
         _build_arguments(parameters),
     )
 
@@ -142,10 +153,11 @@ def _dependencies(document: JsonObject, key: str) -> tuple[Dependency, ...]:
 
 def _sources(config: JsonObject, request: JsonObject, vcs: JsonObject) -> Iterator[Source]:
     """The builder's observation first, then each thing that the client said."""
-    if text(config, "uri"):
+    if text(config, "uri") and _is_git(config):
         yield git_context(text(config, "uri"), strings(config, "digest"))
     said = {(text(vcs, "source"), text(vcs, "revision"))}
-    for arguments in (child(request, "args"), child(request, "root", "request", "args")):
+    for layer in _layers(request):
+        arguments = child(layer, "args")
         said.add((text(arguments, "vcs:source"), text(arguments, "vcs:revision")))
     for repository, revision in sorted(said - {("", "")}):
         yield Source(
@@ -156,6 +168,15 @@ def _sources(config: JsonObject, request: JsonObject, vcs: JsonObject) -> Iterat
         )
 
 
+def _is_git(config: JsonObject) -> bool:
+    """A git object was resolved. A file from the same address has a sha256 of its own; an address proves nothing."""
+    digests = strings(config, "digest")
+    named = {digests[name] for name in ("sha1", "gitCommit") if name in digests}
+    if len(named) == 1:
+        return FULL_COMMIT.fullmatch(next(iter(named))) is not None
+    return not named and "sha256" in digests and bool(_GIT_ADDRESS.match(text(config, "uri")))
+
+
 def git_context(uri: str, digests: Mapping[str, str]) -> Source:
     """Read `https://host/repo.git#ref:directory` and the object that it resolved to (docker build, "Git repositories").
 
@@ -164,6 +185,10 @@ def git_context(uri: str, digests: Mapping[str, str]) -> Source:
     """
     address, _, fragment = uri.partition("#")
     ref, _, directory = fragment.partition(":")
+    query = dict(parse_qsl(address.partition("?")[2]))
+    for name, prefix in _QUERY.items():
+        if name in query and not ref:
+            ref = prefix + query[name].removeprefix(prefix)
     resolved = digests.get("sha1") or digests.get("gitCommit") or digests.get("sha256") or ""
     is_commit = bool(FULL_COMMIT.fullmatch(ref)) or ref.startswith("refs/heads/")
     return Source(
@@ -172,39 +197,56 @@ def git_context(uri: str, digests: Mapping[str, str]) -> Source:
         commit=resolved if is_commit else "",
         object="" if is_commit else resolved,
         ref=ref,
-        directory=directory,
+        directory=directory or query.get("subdir", ""),
     )
 
 
-def _replacements(config: JsonObject, request: JsonObject) -> Iterator[str]:
+def _replacements(build_type: str, config: JsonObject, request: JsonObject) -> Iterator[str]:
     """What replaced part of the source, in words: the commit does not speak for it (docs/threats.md)."""
-    for name, value in sorted(_arguments(request).items()):
+    context = text(config, "uri")
+    if build_type not in ("", *_BUILD_TYPES):
+        yield f"the build type {build_type}, which attest does not know"
+    if context and not _is_git(config):
+        yield f"the context {without_credentials(context)}, which is no git object"
+    for layer in _layers(request):
+        yield from _of_request(layer, bool(context))
+        at_root = text(child(layer, "root", "configSource"), "uri")
+        if child(layer, "root") and at_root != context:
+            yield f"the context {without_credentials(at_root) or '(a local one)'} of the request at the root"
+
+
+def _of_request(request: JsonObject, is_remote: bool) -> Iterator[str]:
+    """One frontend's call: its arguments, its local directories, what other calls put into it, and what it runs."""
+    arguments = child(request, "args")
+    for name in sorted(arguments):
+        value = without_credentials(text(arguments, name)) or "(unreadable)"
         if name.startswith("context:"):
-            yield f"the named context {name.removeprefix('context:')}={without_credentials(value)}"
-        elif name in ("contextkey", "dockerfilekey") and text(config, "uri"):
-            yield f"a local {name.removesuffix('key')} beside the git context"
-        elif name == "build-arg:BUILDKIT_SYNTAX" and not _DOCKERFILE_FRONTEND.fullmatch(value):
+            yield f"the named context {name.removeprefix('context:')}={value}"
+        elif name in ("contextkey", "dockerfilekey") and (is_remote or value not in ("context", "dockerfile")):
+            yield f"the local {name.removesuffix('key')} {value}"
+        elif name in _FRONTENDS and not _DOCKERFILE_FRONTEND.fullmatch(text(arguments, name)):
             yield f"the frontend {value}"
     names = {text(local, "name") for local in children(request, "locals")}
-    expected = set() if text(config, "uri") else {"context", "dockerfile"}
+    expected = set() if is_remote else {"context", "dockerfile"}
     yield from (f"the local directory {name or '(unnamed)'}" for name in sorted(names - expected))
-    yield from _foreign_frontend(request)
-
-
-def _foreign_frontend(request: JsonObject) -> Iterator[str]:
+    yield from (f"the input {name}" for name in sorted(child(request, "inputs")))
     frontend = text(request, "frontend")
-    named = strings(request, "args").get("source", "")
-    if frontend == "gateway.v0" and not _DOCKERFILE_FRONTEND.fullmatch(named):
-        yield f"the frontend {named or '(unnamed)'}"
+    if frontend == "gateway.v0" and not text(arguments, "source"):
+        yield "the frontend (unnamed)"
     elif frontend not in ("", "dockerfile.v0", "gateway.v0"):
         yield f"the frontend {frontend}"
 
 
 def _build_arguments(request: JsonObject) -> Mapping[str, str]:
     prefix = "build-arg:"
-    arguments = _arguments(request).items()
+    arguments = [item for layer in _layers(request) for item in strings(layer, "args").items()]
     return {name.removeprefix(prefix): value for name, value in arguments if name.startswith(prefix)}
 
 
-def _arguments(request: JsonObject) -> dict[str, str]:
-    return {**strings(child(request, "root", "request"), "args"), **strings(request, "args")}
+def _layers(request: JsonObject) -> Iterator[JsonObject]:
+    """The frontend's own request, and below it the client's that led to it (BuildKit, `request.root.request`)."""
+    for _ in range(_REQUESTS):
+        yield request
+        request = child(request, "root", "request")
+        if not request:
+            return

@@ -43,14 +43,13 @@ class Corroborated:
 def corroborate(platform: PlatformImage, statements: Iterable[VerifiedStatement]) -> Corroborated:
     """Gather the claims of every trusted statement that speaks for this platform. Tag objects are peeled by hashing.
 
-    Builds of several commits may come out at the same manifest, each under an index of its own. Where this index has
-    provenance of its own, what was said of the same manifest under another index is set aside
+    Builds of several commits may come out at the same manifest, each under an index of its own. Where provenance is
+    bound to this very index, what was said of the same manifest under another index is set aside
     (docs/decisions/0006-several-builds-of-one-manifest.md).
     """
     speaking = [statement for statement in statements if platform.digest in statement.platforms]
-    own = [statement for statement in speaking if not statement.of_other_build]
-    if any(read_provenance(statement.statement) is not None for statement in own):
-        speaking = own
+    if any(one.of_this_index and read_provenance(one.statement) is not None for one in speaking):
+        speaking = [statement for statement in speaking if not statement.of_other_build]
     claims = [claim for statement in speaking for claim in _claims(statement, str(platform.platform))]
     provenance = tuple(statement for statement in speaking if read_provenance(statement.statement) is not None)
     peeled = _peel([claim.value for claim in claims if claim.fact == "object"], speaking)

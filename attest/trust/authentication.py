@@ -55,15 +55,16 @@ class ImageSignature:
 class VerifiedStatement:
     """A statement that an accepted key vouches for, and the platforms of this image that it speaks for.
 
-    `path` leads from the bundle that was signed down to the statement, digest by digest. `of_other_build` says that it
-    names something outside this image too: the index of another build that came out at the same platform manifest.
-    Only `authenticate` makes one.
+    `path` leads from the bundle that was signed down to the statement, digest by digest. `of_this_index` says that it
+    is bound to this very index; `of_other_build` that it names something outside this image too: the index of another
+    build that came out at the same platform manifest. Only `authenticate` makes one.
     """
 
     statement: Statement
     signer: PublicKey
     platforms: tuple[Digest, ...]
     path: tuple[Digest, ...]
+    of_this_index: bool = False
     of_other_build: bool = False
     seal: InitVar[object] = None
 
@@ -102,7 +103,9 @@ class Authenticated:
 def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticated:
     """Decide about each piece of evidence; raises nothing. With an empty trust nothing gets through."""
     signed = [_open(image, attestation, trust) for attestation in evidence.signed]
-    signatures = [signature for found in signed if isinstance(found, tuple) for signature in found]
+    # The same signature in other bytes (spaces will do) opens nothing new, and would be followed again and again.
+    opened = [one for found in signed if isinstance(found, tuple) for one in found]
+    signatures = list({(one.over, one.signer.fingerprint): one for one in opened}.values())
     embedded = [_follow(image, attestation, signatures) for attestation in evidence.embedded]
     return Authenticated(
         tuple(found for found in (*signed, *embedded) if isinstance(found, VerifiedStatement)),
@@ -130,8 +133,15 @@ def _open(
     spoken_for = tuple(digest for digest in named if digest in platforms) or (
         platforms if image.digest in named else ()
     )
-    elsewhere = len(named) < len(attestation.statement.subject_digests)
-    return VerifiedStatement(attestation.statement, signer, spoken_for, (attestation.digest,), elsewhere, _SEAL)
+    return VerifiedStatement(
+        attestation.statement,
+        signer,
+        spoken_for,
+        (attestation.digest,),
+        of_this_index=bool(image.indexes) and image.digest in named,
+        of_other_build=len(named) < len(attestation.statement.subject_digests),
+        seal=_SEAL,
+    )
 
 
 def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey | Refusal:
@@ -170,7 +180,13 @@ def _digests_of(image: Image) -> tuple[tuple[Digest, ...], frozenset[Digest]]:
 
 
 def _follow(image: Image, attestation: Attestation, signatures: Sequence[ImageSignature]) -> VerifiedStatement | None:
-    """Ways (a) and (b): from a signature down to an embedded statement. None where no path leads there."""
+    """Ways (a) and (b): from a signature down to an embedded statement. None where no path leads there.
+
+    Builders embed provenance and SBOMs. A job's claim comes in an envelope of its own or not at all: whoever makes the
+    image could embed one, and the signature over the index would vouch for it unseen.
+    """
+    if not (attestation.is_provenance or attestation.is_sbom):
+        return None
     platforms, _ = _digests_of(image)
     spoken_for = tuple(digest for digest in platforms if digest in attestation.statement.subject_digests)
     for manifest in image.attestation_manifests:
@@ -179,7 +195,10 @@ def _follow(image: Image, attestation: Attestation, signatures: Sequence[ImageSi
         for signature in signatures:
             path = _path(image, manifest, attestation, signature)
             if path and manifest.about in spoken_for:
-                return VerifiedStatement(attestation.statement, signature.signer, spoken_for, path, seal=_SEAL)
+                bound = signature.over == image.digest
+                return VerifiedStatement(
+                    attestation.statement, signature.signer, spoken_for, path, of_this_index=bound, seal=_SEAL
+                )
     return None
 
 
