@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from attest.build.credentials import Exposure, credentials_in, exposed_credentials
+from attest.build.credentials import SHORTEST_SECRET, Exposure, credentials_in, exposed_credentials
 from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import JobSource
 from attest.errors import CredentialExposed, PublishedEvidenceRejected, SourceContradiction
@@ -35,6 +35,9 @@ from attest.trust.signing import SignedBundle, sign_image, sign_statement, state
 from attest.verification import verify
 
 _EMPTY: Final = b"{}"
+_EMBEDDED: Final = (
+    "the signature covers the index, so it vouches for the provenance that BuildKit embedded in it as well"
+)
 _NO_SOURCE: Final = (
     "this job says nothing of the source (--source-…, CI variables), so only the signature was checked: "
     "verifiers find what BuildKit recorded and nothing more"
@@ -122,7 +125,7 @@ def sign_only(open_store: Callable[[], Store], key: SigningKey) -> Publication:
     image = load_image(store)
     attached = _attach(store, [(sign_image(image.digest, key), (image.root,))])
     report = _verify_again(open_store, None, key)
-    return Publication(image, (), attached, report, ())
+    return Publication(image, (), attached, report, (_EMBEDDED,) if image.attestation_manifests else ())
 
 
 def sbom_of(image: Image, evidence: PlatformEvidence) -> PlatformSbom:
@@ -170,7 +173,7 @@ def _credentials(attestation: Attestation, environ: Mapping[str, str], allowed: 
     flags = [("--build-arg", f"{name}={value}") for name, value in arguments.items()]
     text = attestation.statement.raw.decode()
     for name in allowed & arguments.keys():
-        if arguments[name]:
+        if len(arguments[name]) >= SHORTEST_SECRET:  # taking out shorter ones would tear real tokens apart
             text = text.replace(json.dumps(arguments[name], ensure_ascii=False)[1:-1], "")
     return exposed_credentials("", flags, environ, allowed) or credentials_in(text, environ)
 

@@ -156,6 +156,8 @@ def _parse_layout(text: str) -> LayoutReference:
     path, colon, tag = rest.rpartition(":")
     if not colon or "/" in tag:
         path, tag = rest, ""
+    elif not tag:
+        raise _not_a_reference(text, "The tag after the colon is empty. Is a variable not set?")
     if not path:
         raise _not_a_reference(text, "Expected oci-layout:PATH, oci-layout:PATH:TAG or oci-layout:PATH@sha256:….")
     if tag and not _TAG.fullmatch(tag):

@@ -37,12 +37,12 @@ class Buildx:
         ]
 
     def environment(self, request: BuildRequest) -> Mapping[str, str]:
-        """What is added to the environment: without it a dirty tree is recorded as the clean commit.
+        """What is added to the environment: without it no commit is recorded, or a dirty tree as the clean commit.
 
         buildx takes files that git ignores for changes as well, and then no project with a node_modules is ever clean
         (docs/decisions/0007-ignored-files.md).
         """
-        return {"BUILDX_GIT_CHECK_DIRTY": "0" if request.only_ignored else "1"}
+        return {"BUILDX_GIT_INFO": "1", "BUILDX_GIT_CHECK_DIRTY": "0" if request.only_ignored else "1"}
 
 
 DOCKER_BUILDX: Final = Buildx("docker buildx", ("docker", "buildx"))

@@ -17,10 +17,13 @@ from attest.build.interface import Flag
 from attest.build.shapes import embedded_texts, host_of, passwords_in_addresses, tokens
 from attest.errors import CredentialExposed
 
-_SECRET_NAME: Final = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY|CREDENTIAL", re.IGNORECASE)
+_SECRET_NAME: Final = re.compile(
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|(?:API|PRIVATE|ACCESS|SSH|DEPLOY)_?KEY|JWT|_(?:PAT|PASS)$",
+    re.IGNORECASE,
+)
 # Names the place of a secret or something beside it, not the secret itself.
 _NOT_THE_SECRET: Final = re.compile(r"_(?:FILE|PATH|DIR|URL|URI|NAME|USER|USERNAME)$", re.IGNORECASE)
-_SHORTEST: Final = 8  # characters; GitLab masks nothing shorter either, and a shorter one occurs by chance
+SHORTEST_SECRET: Final = 8  # characters; GitLab masks nothing shorter either, and a shorter one occurs by chance
 
 _VALUE_OF: Final = "the value of a secret variable"
 _NAMED: Final = frozenset({"--build-arg", "--build-context", "--label", "--annotation"})
@@ -116,7 +119,7 @@ def _secrets(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
             continue
         value = value.strip()
         # POSTGRES_PASSWORD=postgres protects nothing, and the word is in half of all SBOMs.
-        if len(value) >= _SHORTEST and value.lower() not in name.lower():
+        if len(value) >= SHORTEST_SECRET and value.lower() not in name.lower():
             yield name, value
 
 

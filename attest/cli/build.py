@@ -13,7 +13,7 @@ import click
 
 from attest.build.context import local_directory
 from attest.build.interface import BuildRequest, Flag
-from attest.ci.interface import JobSource
+from attest.ci.interface import JobSource, Stated
 from attest.cli.options import allow_option, reach, require_place, source_options, stated, stated_source, store_options
 from attest.errors import SourceContradiction, UsageError
 from attest.reference import ImageReference, parse_reference
@@ -128,6 +128,7 @@ def command(
     from attest.build.credentials import refuse_credentials
     from attest.build.run import find_builder, run_build
     from attest.ci.git import WorkingTree, raw_tag_object, working_tree
+    from attest.ci.git import job_source as git_source
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication, write_sbom
     from attest.publishing import publish
@@ -138,10 +139,15 @@ def command(
     require_place(sbom_output)
     _refuse_several(sbom_output, flags.get("flag_platform"))
     request = BuildRequest(context, targets, _typed(flags), ctx.meta.get("extra", ()))
+    if key is None and "ATTEST_KEY" in os.environ:  # click takes an empty variable for none at all
+        raise UsageError("ATTEST_KEY is set and empty", "", "Set it to the key, or unset it to build without signing.")
     signing_key = load_signing_key(key, os.environ) if key is not None else None
     refuse_credentials(context, request.every_flag, os.environ, frozenset(allowed))
     directory = local_directory(context)
     job = source_of_this_job(os.environ, directory, stated_source(ctx))
+    checkout = git_source(os.environ, directory) or JobSource()
+    if job.commit and checkout.commit and job.commit.value != checkout.commit.value:
+        raise _elsewhere(context, checkout.commit, job.commit)
     tree = working_tree(directory, os.environ) if directory is not None else WorkingTree()
     if signing_key is not None and tree.changed:
         raise _dirty(context, tree.changed)
@@ -152,7 +158,7 @@ def command(
     for note in _warnings(directory, key, tree.ignored):
         click.echo(f"attest: note: {note}", err=True)
 
-    result = run_build(builder, request, os.environ, _vcs(job, bool(tree.changed)) if directory else {})
+    result = run_build(builder, request, os.environ, _vcs(checkout, bool(tree.changed)))
     for target in _one_a_repository(targets):
         publication = publish(
             partial(reach, target.at(result.digest), insecure_registries, registry_ca_file),
@@ -213,9 +219,20 @@ def _warnings(directory: Path | None, key: str | None, ignored: Sequence[str]) -
         yield f"files that git ignores may come into the image unless .dockerignore names them: {named}"
 
 
-def _vcs(job: JobSource, dirty: bool) -> dict[str, str]:
-    """What a builder is told that does not ask git itself, in buildx's words."""
-    said = {"vcs:source": job.repository, "vcs:revision": job.commit}
+def _elsewhere(context: str, head: Stated, job: Stated) -> SourceContradiction:
+    return SourceContradiction(
+        f"{context}: not the commit that this job is about; nothing was built",
+        f"The checkout is at {head}, the job is about {job}.",
+        "Check that commit out, or say what is meant with --source-commit.",
+    )
+
+
+def _vcs(checkout: JobSource, dirty: bool) -> dict[str, str]:
+    """What a builder is told that does not ask git itself, in buildx's words: what git says, never what the job says.
+
+    The job's own claim is held against it afterwards; an answer that we gave ourselves would always agree.
+    """
+    said = {"vcs:source": checkout.repository, "vcs:revision": checkout.commit}
     known = {name: stated.value for name, stated in said.items() if stated is not None}
     if dirty and "vcs:revision" in known:
         known["vcs:revision"] += "-dirty"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -31,12 +30,12 @@ def command(
         except StoreError as error:  # one image that cannot be read does not hide the others
             say(f"attest: {error}")
             exit_code = exit_code or error.exit_code
+    from attest.cli.rendering import as_json, render_inspections
+
     if form == "json" and shown:
         document: Json = shown[0] if len(references) == 1 else list(shown)
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        click.echo(as_json(document, indent=2))
     elif shown:
-        from attest.cli.rendering import render_inspections
-
         click.echo(render_inspections(shown), nl=False)
     return exit_code
 

@@ -26,8 +26,14 @@ def render_reports(reports: Sequence[Report], form: str) -> str:
         return "\n".join(_report(report) for report in reports)
     documents: list[Json] = [report.to_json() for report in reports]
     if form == "jsonl":
-        return "".join(json.dumps(document, ensure_ascii=False) + "\n" for document in documents)
-    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+        return "".join(as_json(document) + "\n" for document in documents)
+    return as_json(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"
+
+
+def as_json(document: Json, indent: int | None = None) -> str:
+    """JSON for people's eyes too; a lone surrogate, which no encoding has, stays the escape that it was."""
+    written = json.dumps(document, indent=indent, ensure_ascii=False)
+    return written.encode("utf-8", "backslashreplace").decode()
 
 
 def show_trouble(reports: Iterable[Report]) -> None:

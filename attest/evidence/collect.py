@@ -7,6 +7,7 @@ Nothing found is believed: a referrer must itself name what it hangs off, and ev
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -53,13 +54,14 @@ def collect(store: Store, image: Image) -> Evidence:
         ask_all(lambda item: _referrer(store, *item), [item for item in hints.items() if item[0][1] not in known])
     )
     pieces = [*_embedded(image), *(piece for found in manifests for piece in found[0])]
+    pieces, left_out = _within_limits(store, pieces)
     floods = list(_too_many(store, listed))
     problems = [*(problem for problem, _ in floods), *(problem for found in manifests for problem in found[1])]
     attestations, more, unreadable = _read_all(store, pieces)
     return Evidence(
         _merge(attestations),
         (*problems, *more, *_subject_problems(image, attestations)),
-        (*failures, *unread, *unreadable, *(error for _, error in floods)),
+        (*failures, *unread, *unreadable, *(error for _, error in floods), *left_out),
     )
 
 
@@ -89,6 +91,23 @@ def _too_many(
             message = f"more than {limits.REFERRERS} referrers; the others were not looked at"
             where = f"{store.reference.name}@{host}"
             yield Problem("referrers-too-many", message, host), Unreadable(f"{where}: {message}")
+
+
+def _within_limits(store: Store, pieces: Sequence[_Piece]) -> tuple[list[_Piece], list[StoreError]]:
+    """What would take all memory or time is not read, and that is said: what was not looked at may contradict."""
+    kept: list[_Piece] = []
+    seen: set[Digest] = set()
+    in_manifest: Counter[Digest] = Counter()
+    total = 0
+    for piece in pieces:
+        in_manifest[piece.place.manifest] += 1
+        total += 0 if piece.layer.digest in seen else piece.layer.size
+        if in_manifest[piece.place.manifest] > limits.STATEMENTS or total > limits.EVIDENCE:
+            where = f"{store.reference.name}@{piece.place.manifest}"
+            return kept, [Unreadable(f"{where}: more evidence than is looked at")]
+        seen.add(piece.layer.digest)
+        kept.append(piece)
+    return kept, []
 
 
 def _referrer(

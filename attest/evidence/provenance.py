@@ -34,7 +34,7 @@ _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": "refs/heads/", "tag": "
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
 # The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
-_DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@].+)?")
+_DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@][\w.:@-]+)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,12 +115,13 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
     A document that could be read as both an index and a manifest is refused (CVE-2021-41190).
     """
     document = parse_object(raw, where)
-    _refuse_other_spellings(document, where)
+    refuse_other_spellings(document, where)
     media_type = text(document, "mediaType") or descriptor.media_type
     if descriptor.media_type and media_type != descriptor.media_type:
         raise Unreadable(f"{where}: expected {descriptor.media_type}, the document calls itself {media_type}")
-    if document.get("manifests") and (document.get("layers") or document.get("config")):
-        raise Unreadable(f"{where}: both an index and a manifest (CVE-2021-41190)")
+    other = ("layers", "config") if media_type in INDEX_TYPES else ("manifests",)
+    if any(document.get(key) is not None for key in other):
+        raise Unreadable(f"{where}: both an index and a manifest (CVE-2021-41190)", f"It holds {other[0]} as well.")
     if media_type in INDEX_TYPES:
         return _index(descriptor, raw, document, where)
     if media_type in MANIFEST_TYPES:
@@ -128,8 +129,11 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
     raise Unreadable(f"{where}: neither an image index nor a manifest", f"Its media type is {media_type or 'missing'}.")
 
 
-def _refuse_other_spellings(document: JsonObject, where: str) -> None:
-    """Go's programs read `Manifests` as `manifests`, and the last one wins: what runs would not be what is checked."""
+def refuse_other_spellings(document: JsonObject, where: str) -> None:
+    """Go's programs read `Manifests` as `manifests`, and the last one wins: what runs would not be what is checked.
+
+    For indexes, manifests and image configs. Raises Unreadable.
+    """
     parts = [document, child(document, "config"), child(document, "subject")]
     entries = (*children(document, "manifests"), *children(document, "layers"))
     parts += [*entries, *(child(entry, "platform") for entry in entries)]

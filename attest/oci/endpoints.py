@@ -18,7 +18,8 @@ from attest.reference import Digest
 _ACCEPT: Final = {"Accept": ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))}
 _ACCEPT_INDEX: Final = {"Accept": OCI_INDEX}
 _NO_REFERRERS_API: Final = frozenset({400, 404, 405, 501})
-_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next\b')  # RFC 8288
+_NEXT = re.compile(r'<([^<>]*)>\s*;[^,<>]*\brel="?next\b')  # RFC 8288
+_LINK: Final = 8192  # characters of a Link header; one address of the next page
 _CREATED: Final = frozenset({200, 201, 202, 204})
 
 
@@ -50,7 +51,7 @@ class Endpoints:
 
     def next_page(self, answer: Answer, where: str) -> str:
         """The address of the page after this one, or "". Only the registry's own host may hold it."""
-        link = _NEXT.search(answer.headers.get("Link", ""))
+        link = _NEXT.search(answer.headers.get("Link", "")[:_LINK])
         if link is None:
             return ""
         url = self._transport.follow(answer.url, link[1])

@@ -12,7 +12,7 @@ from typing import Final
 
 from attest.errors import InvalidReference, NotFound, StoreError, Unreadable
 from attest.oci import limits
-from attest.oci.descriptor import IN_TOTO, Descriptor, Index, Manifest, parse_manifest
+from attest.oci.descriptor import IN_TOTO, Descriptor, Index, Manifest, parse_manifest, refuse_other_spellings
 from attest.oci.document import parse_object, text
 from attest.oci.interface import Store
 from attest.oci.rounds import ask_all
@@ -114,22 +114,25 @@ Found = tuple[Descriptor, Manifest]
 
 
 def _descend(store: Store, top: Index) -> tuple[tuple[Index, ...], list[Found]]:
-    """Read every manifest below an index, one round a level."""
-    indexes: list[Index] = [top]
+    """Read every manifest below an index, one round a level, each digest once."""
+    indexes: dict[Digest, Index] = {top.descriptor.digest: top}
     manifests: list[Found] = []
     level = list(top.manifests)
     for _ in range(limits.DEPTH):
+        distinct = {entry.digest: entry for entry in level}
+        read = dict(zip(distinct, ask_all(lambda entry: _read(store, entry), distinct.values()), strict=True))
         below: list[Descriptor] = []
-        for entry, answer in zip(level, ask_all(lambda entry: _read(store, entry), level), strict=True):
+        for entry in level:
+            answer = read[entry.digest]
             if isinstance(answer, StoreError):
                 raise answer
-            if isinstance(answer, Index):
-                indexes.append(answer)
-                below.extend(answer.manifests)
-            else:
+            if isinstance(answer, Manifest):
                 manifests.append((entry, answer))
+            elif entry.digest not in indexes:
+                indexes[entry.digest] = answer
+                below.extend(answer.manifests)
         if not below:
-            return tuple(indexes), manifests
+            return tuple(indexes.values()), manifests
         if len(below) + len(manifests) > limits.CHILDREN:
             break
         level = below
@@ -164,6 +167,7 @@ def _platform_of(store: Store, manifest: Manifest, entry: Descriptor | None = No
         return _UNKNOWN
     where = f"{store.reference.name}@{manifest.config.digest}"
     config = parse_object(store.blob(manifest.config, limits.CONFIG), where)
+    refuse_other_spellings(config, where)
     named = Platform(*(text(config, key) for key in ("os", "architecture", "variant", "os.version")))
     return named if named.os and named.architecture else _UNKNOWN
 

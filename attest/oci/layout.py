@@ -17,7 +17,15 @@ from typing import Final
 from attest.errors import InvalidReference, NotFound, StoreError, Unreadable, UsageError
 from attest.oci import limits
 from attest.oci.content import checked, within
-from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, OCI_MANIFEST, Descriptor, parse_manifest
+from attest.oci.descriptor import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    parse_manifest,
+    refuse_other_spellings,
+)
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
 from attest.oci.files import locked_directory, read_inside, remove_inside, write_inside
 from attest.oci.interface import Artifact
@@ -37,6 +45,7 @@ class Layout:
 
     def __init__(self, reference: LayoutReference) -> None:
         self._reference = reference
+        self._subjects: dict[Digest, Digest | None] = {}  # what a manifest refers to does not change
 
     @property
     def reference(self) -> LayoutReference:
@@ -119,6 +128,7 @@ class Layout:
         self._require_layout()
         where = f"{self._reference.name}: {INDEX_FILE}"
         document = parse_object(self._read(INDEX_FILE, limits.MANIFEST, where), where)
+        refuse_other_spellings(document, where)
         return tuple(Descriptor.parse(entry, where) for entry in children(document, "manifests"))
 
     def _require_layout(self) -> None:
@@ -171,6 +181,11 @@ class Layout:
         """What an entry without a name refers to."""
         if entry.annotations.get(REF_NAME) or entry.media_type not in ("", *INDEX_TYPES, *MANIFEST_TYPES):
             return None
+        if entry.digest not in self._subjects:
+            self._subjects[entry.digest] = self._read_subject(entry)
+        return self._subjects[entry.digest]
+
+    def _read_subject(self, entry: Descriptor) -> Digest | None:
         subject = text(child(self._document(entry), "subject"), "digest")
         try:
             return Digest.parse(subject) if subject else None

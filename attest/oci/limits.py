@@ -15,6 +15,8 @@ ANSWER: Final = 1 * MiB  # token and error answers are a few hundred bytes
 DEPTH: Final = 4  # indexes in indexes; tools write one level, imagetools at most two
 CHILDREN: Final = 1_000  # manifests in one index; the widest public images have about 40
 REFERRERS: Final = 1_000  # referrers of one digest that are looked at; each costs two requests
+STATEMENTS: Final = 100  # statements in one attestation manifest; BuildKit writes one a scanner, and the provenance
+EVIDENCE: Final = 512 * MiB  # all statements and bundles of one image, which are held at the same time
 REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here
 
 PARALLEL: Final = 8  # requests in flight; registries throttle above ten a client

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from attest.errors import UsageError
 from attest.evidence.provenance import FULL_COMMIT
-from attest.evidence.repository import canonical_repository
+from attest.evidence.repository import canonical_repository, without_credentials
 from attest.reference import Platform
 
 
@@ -25,6 +25,8 @@ class Expectations:
     platforms: tuple[Platform, ...] = ()
 
     def __post_init__(self) -> None:
+        # CI_REPOSITORY_URL holds the job's token, and reports are shown to many.
+        object.__setattr__(self, "repository", without_credentials(self.repository))
         if self.repository and not canonical_repository(self.repository):
             raise UsageError(
                 f"--source-repository {self.repository}: not a repository address",

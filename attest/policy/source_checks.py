@@ -80,15 +80,15 @@ def _dirty(check_id: str, source: Corroborated, expected: str) -> Check:
 
 def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Check]:
     """Do trusted statements contradict each other about a fact that nobody asked for? Asked only where they do."""
-    asked = {"repository": expected.repository, "commit": expected.commit}
+    asked = {"repository": expected.repository, "commit": expected.commit, "tag": expected.tag or expected.branch}
     for fact, spelling in _COMPARABLE.items():
         values = source.values(fact)
-        if not asked.get(fact) and len({spelling(value) for value in values}) > 1:
+        if not asked.get(fact) and len({spelling(value) or value for value in values}) > 1:
             summary = f"trusted statements name different {fact} values: {', '.join(values)}"
             yield _check(f"source.{fact}", FAILED, source, summary, "contradiction", "", source.about(fact))
 
 
-_COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {"repository": canonical_repository, "commit": str}
+_COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {"repository": canonical_repository, "commit": str, "tag": str}
 
 
 def _answer(

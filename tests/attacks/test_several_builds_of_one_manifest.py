@@ -59,3 +59,18 @@ def test_an_index_without_provenance_of_its_own_is_judged_by_all() -> None:
     alone = images.push({"linux/arm64": images.local_build()})
     images.sign_provenance(alone, "linux/arm64", images.local_build(), key)
     assert passed(ask_for(images.push({"linux/arm64": None}, alone.store), key, COMMIT))
+
+
+def test_a_new_index_around_the_platform_sets_no_contradiction_aside() -> None:
+    """Anybody who can push makes one, and moves the tag; nothing is deleted."""
+    key = images.new_key()
+    pushed = images.push({AMD64: images.local_build()})
+    images.sign_provenance(pushed, AMD64, images.local_build(images.OTHER_COMMIT), key)
+    alone = images.embedded(images.local_build(), pushed.platforms[AMD64].digest)
+    images.attach(pushed.store, sign_statement(alone, SLSA_V1, key), pushed.platforms[AMD64])
+    assert ask_for(pushed, key, COMMIT).verdict is Status.FAILED
+
+    fresh = images.push({AMD64: None}, pushed.store)
+
+    assert fresh.digest != pushed.digest
+    assert ask_for(fresh, key, COMMIT).verdict is Status.FAILED

@@ -125,11 +125,72 @@ def test_a_forged_tag_object_does_not_peel() -> None:
         {"frontend": "gateway.v0"},
         {"locals": [{"name": "context"}]},
         {"root": {"request": {"args": {"context:base": "docker-image://evil.test/base:1"}}}},
+        {"root": {"request": {"frontend": "gateway.v0", "args": {"source": "evil.test/frontend"}}}},
+        {"root": {"request": {"locals": [{"name": "evil"}]}}},
+        {"root": {"request": {"inputs": {"base": {}}}}},
+        {"root": {"configSource": {"uri": "https://git.example.test/acme/other.git"}}},
+        {
+            "args": {"build-arg:BUILDKIT_SYNTAX": "docker/dockerfile:1"},
+            "root": {"request": {"args": {"build-arg:BUILDKIT_SYNTAX": "evil.test/frontend"}}},
+        },
+        {"inputs": {"base": {"request": {}}}},
+        {"args": {"source": "evil.test/frontend"}},
+        {"frontend": "gateway.v0", "args": {"source": "docker/dockerfile:1", "cmdline": "evil.test/frontend"}},
+        {"args": {"context:base": ["docker-image://evil.test/base:1"]}},
     ],
 )
 def test_what_replaces_part_of_the_source_makes_it_unknown(request_: dict[str, Any]) -> None:
     report = ask(*signed(images.git_build("refs/heads/main", **request_)))
     assert (report.verdict, trouble(report).reason) == (Status.UNKNOWN, "source-replaced")
+
+
+@pytest.mark.parametrize("key", ["contextkey", "dockerfilekey"])
+def test_a_local_context_under_another_name_makes_it_unknown(key: str) -> None:
+    report = ask(*signed(images.local_build(**{key: "evil"})))
+    assert (report.verdict, trouble(report).reason) == (Status.UNKNOWN, "source-replaced")
+    assert passed(ask(*signed(images.local_build(dockerfilekey="dockerfile"))))
+
+
+def test_another_builders_provenance_is_not_read_as_buildkits() -> None:
+    predicate = images.local_build()
+    predicate["buildDefinition"]["buildType"] = "https://actions.github.io/buildtypes/workflow/v1"
+    assert trouble(ask(*signed(predicate))).reason == "source-replaced"
+
+
+@pytest.mark.parametrize(
+    ("uri", "digest"),
+    [
+        (f"{images.REPOSITORY}#refs/tags/{images.TAG}", {"sha256": "a" * 64}),
+        (f"{images.REPOSITORY}.git#refs/tags/{images.TAG}", {}),
+        (f"{images.REPOSITORY}?archive=x.tar.gz", {"sha256": "a" * 64}),
+        (f"{images.REPOSITORY}.git#refs/tags/{images.TAG}", {"sha1": "a" * 40, "gitCommit": "b" * 40}),
+        (f"{images.REPOSITORY}.git#refs/tags/{images.TAG}", {"sha1": "latest"}),
+    ],
+)
+def test_an_address_that_no_git_object_was_fetched_from_proves_nothing(uri: str, digest: dict[str, str]) -> None:
+    """A file behind a repository's address is no checkout, and without a digest the client only said so."""
+    predicate = images.git_build("x")
+    predicate["buildDefinition"]["externalParameters"]["configSource"] = {"uri": uri, "digest": digest}
+    for expected in (Expectations(images.REPOSITORY), TAG):
+        assert ask(*signed(predicate), expected).verdict is Status.UNKNOWN
+        assert ask(
+            *signed(predicate, claim={"repository": images.REPOSITORY, "tag": images.TAG}), expected
+        ).verdict is (Status.UNKNOWN)
+
+
+@pytest.mark.parametrize("query", ["?branch=evil", "?ref=refs/heads/evil&subdir=x", "?tag=evil"])
+def test_a_ref_in_the_query_of_the_address_is_a_ref(query: str) -> None:
+    predicate = images.git_build("x")
+    config = {"uri": f"{images.REPOSITORY}.git{query}", "digest": {"sha1": images.COMMIT}}
+    predicate["buildDefinition"]["externalParameters"]["configSource"] = config
+    report = ask(*signed(predicate, claim={"tag": images.TAG}), TAG)
+    assert (report.verdict, trouble(report).reason) == (Status.FAILED, "other-tag")
+
+
+def test_a_reference_to_a_different_tag_contradicts_whatever_was_asked_for() -> None:
+    pushed, key = signed(images.git_build("refs/tags/v1.0.0"), claim={"tag": "v2.0.0"})
+    assert trouble(ask(pushed, key, COMMIT)).reason in ("contradiction", "not-peelable")
+    assert ask(pushed, key, Expectations(images.REPOSITORY)).verdict is Status.FAILED
 
 
 def test_the_dockerfile_frontend_by_its_own_name_replaces_nothing() -> None:

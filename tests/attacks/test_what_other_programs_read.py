@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from attest.oci.descriptor import OCI_INDEX, Descriptor
+from attest.oci.image import load_image
 from attest.policy.expectations import Expectations
 from attest.policy.report import Status
 from attest.reference import Platform
@@ -111,4 +112,50 @@ def test_a_flood_of_referrers_does_not_hide_a_contradiction() -> None:
 
     report = ask(pushed, key, COMMIT)
 
+    assert (report.verdict, trouble(report).id) == (Status.UNKNOWN, "evidence.complete")
+
+
+def test_an_index_is_not_read_as_a_manifest_because_the_registry_says_so() -> None:
+    """The type may come from the registry's answer alone, and then one platform would be all that is looked at."""
+    from attest.errors import Unreadable
+    from attest.oci.descriptor import OCI_MANIFEST, parse_manifest
+
+    pushed, _, good, _ = reindexed()
+    content = json.dumps({"schemaVersion": 2, "manifests": [entry(good, "linux", "amd64")]}).encode()
+    with pytest.raises(Unreadable, match="both an index and a manifest"):
+        parse_manifest(pushed.store.put(content, OCI_MANIFEST), content, "here")
+    manifest = pushed.store.contents[good.digest]
+    with pytest.raises(Unreadable):
+        parse_manifest(
+            Descriptor.of(manifest.replace(OCI_MANIFEST.encode(), OCI_INDEX.encode()), OCI_INDEX), manifest, "x"
+        )
+
+
+def test_a_nested_index_that_is_listed_many_times_is_read_once() -> None:
+    pushed, _, good, _ = reindexed()
+    nested = pushed.store.put(
+        json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [entry(good, "linux", "amd64")]}).encode(),
+        OCI_INDEX,
+    )
+    index(pushed, {"manifests": [nested.to_json()] * 500})
+    pushed.store.asked.clear()
+    image = load_image(pushed.store)
+    assert pushed.store.asked.count(f"manifest {nested.digest}") == 1
+    assert [str(platform.platform) for platform in image.platforms] == [AMD64]
+
+
+def test_more_statements_than_anybody_writes_are_not_read_and_not_passed_over() -> None:
+    from attest.oci import limits
+
+    pushed, key, good, _ = reindexed()
+    layers = [
+        pushed.store.put(images.embedded({"n": n}, good.digest), "application/vnd.in-toto+json") for n in range(150)
+    ]
+    manifest = images.push_attestation_manifest(pushed.store, layers)
+    many = images.push({AMD64: None}, pushed.store, [images.attestation_entry(manifest, good.digest)])
+    images.sign_index(many, key)
+
+    report = ask(many, key, COMMIT)
+
+    assert len(layers) > limits.STATEMENTS
     assert (report.verdict, trouble(report).id) == (Status.UNKNOWN, "evidence.complete")

@@ -28,7 +28,7 @@ TABLE: Final = Path(__file__).with_name("bad_input.txt")
 CASE: Final = re.compile(r"^(.+?)(?: \((.+)\))?\n\$ attest ?(.*)\n(\d+) (.+)$", re.MULTILINE)
 
 # What attest says before anything can go wrong, and what a builder says.
-PROGRESS: Final = ("attest: building with ", "attest: source: ", "#", "ERROR: ")
+PROGRESS: Final = ("attest: building with ", "attest: source: ", "attest: note: ", "#", "ERROR: ")
 # The verdicts on images, with which standard output begins: several images have several.
 VERDICTS: Final[Mapping[int, tuple[str, ...]]] = {
     1: ("FAILED ", "UNKNOWN "),

@@ -64,25 +64,52 @@ def test_what_is_advised_for_a_dirty_tree_helps(
 def test_what_contradicts_the_job_is_not_signed(
     attest: Attest, either_registry: str, checkout: samples.Repository
 ) -> None:
-    job = {
-        "GITLAB_CI": "true",
-        "CI_PROJECT_URL": samples.ORIGIN.removesuffix(".git"),
-        "CI_COMMIT_SHA": checkout.older_commit,
-        "CI_COMMIT_TAG": "v0.9.0",
-    }
+    other = "https://git.example.test/acme/other"
+    job = {"GITLAB_CI": "true", "CI_PROJECT_URL": other, "CI_COMMIT_SHA": checkout.commit, "CI_COMMIT_TAG": "v1.0.0"}
     image = f"{either_registry}/contradicted/app:1"
 
     done = attest.run("build", "--tag", image, "--key", attest.key, ".", cwd=checkout.path, **job)
 
     assert (done.code, done.out) == (1, "")
-    said = [line for line in done.err.splitlines() if line.startswith(("attest: ", "commit: "))]
+    said = [line for line in done.err.splitlines() if line.startswith(("attest: ", "repository: "))]
     assert "the provenance contradicts this job; nothing was attached" in said[-2]
-    assert said[-1] == (
-        f"commit: the provenance says {checkout.commit}, this job says {checkout.older_commit} (CI_COMMIT_SHA)"
-    )
+    assert said[-1] == (f"repository: the provenance says {samples.ORIGIN}, this job says {other} (CI_PROJECT_URL)")
     index = said[-2].split()[1].rstrip(":")
     assert pushed.referrers(index) == []
     assert attest.verify(image, "--signature-only").reasons() == {"unsigned"}
+
+
+@pytest.mark.parametrize("program", ["buildx", "buildctl"])
+def test_a_checkout_of_another_commit_than_the_jobs_is_not_built(
+    attest: Attest, buildkitd: str, registry: str, checkout: samples.Repository, program: str
+) -> None:
+    job = {"GITLAB_CI": "true", "CI_COMMIT_SHA": checkout.older_commit, "BUILDKIT_HOST": buildkitd}
+    image = f"{registry}/elsewhere/app"
+
+    words = ("build", "--program", program, "--tag", f"{image}:1", "--key", attest.key, ".")
+    done = attest.run(*words, cwd=checkout.path, **job)
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err.splitlines()[:2] == [
+        "attest: .: not the commit that this job is about; nothing was built",
+        f"The checkout is at {checkout.commit} (git HEAD in .), the job is about {checkout.older_commit} (CI_COMMIT_SHA).",
+    ]
+    assert pushed.tags(image) == []
+
+
+def test_ignored_files_do_not_make_a_tree_dirty(
+    attest: Attest, registry: str, sample_repository: samples.Repository
+) -> None:
+    (sample_repository.path / ".git" / "info" / "exclude").write_text("built/\n")
+    (sample_repository.path / "built").mkdir()
+    (sample_repository.path / "built" / "out").touch()
+    image = f"{registry}/ignored/app:1"
+
+    done = attest.run("build", "--tag", image, "--key", attest.key, ".", cwd=sample_repository.path)
+
+    assert done.code == 0, done
+    assert "attest: note: files that git ignores may come into the image" in done.err
+    assert attest.verify(image, "--source-commit", sample_repository.commit).code == 0
 
 
 @pytest.mark.parametrize(

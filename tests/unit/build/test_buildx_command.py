@@ -54,13 +54,13 @@ def test_a_layout_is_written_as_a_directory_under_a_local_name() -> None:
 
 
 def test_a_dirty_tree_is_recorded_as_dirty() -> None:
-    assert DOCKER_BUILDX.environment(request()) == {"BUILDX_GIT_CHECK_DIRTY": "1"}
+    assert DOCKER_BUILDX.environment(request()) == {"BUILDX_GIT_INFO": "1", "BUILDX_GIT_CHECK_DIRTY": "1"}
 
 
 def test_a_tree_with_nothing_but_ignored_files_is_not_recorded_as_dirty() -> None:
     """buildx asks git for ignored files too and calls them changes."""
     wanted = replace(request(), only_ignored=True)
-    assert DOCKER_BUILDX.environment(wanted) == {"BUILDX_GIT_CHECK_DIRTY": "0"}
+    assert DOCKER_BUILDX.environment(wanted) == {"BUILDX_GIT_INFO": "1", "BUILDX_GIT_CHECK_DIRTY": "0"}
 
 
 @pytest.mark.parametrize(
