@@ -63,6 +63,8 @@ def hold(
     for found in platforms:
         if not found.provenance:
             raise no_provenance(image, found.platform)
+        if len(found.provenance) > 1:
+            raise _several(image, found)
     sources = [source for platform in platforms for source in _sources(platform)]
     tag_objects = {source.object: raw for source in sources if (raw := _tag_object(source, raw_tag_object))}
     dirty = [_DIRTY] if any(source.dirty for source in sources) and (job.commit or job.ref or job.tag) else []
@@ -97,6 +99,16 @@ def no_provenance(image: Image, platform: PlatformImage) -> NoProvenance:
     how = "" if image.indexes else "It was pushed without attestations (a single manifest, not an index)."
     remedy = "Build with attest build, or docker buildx build --provenance=mode=max."
     return NoProvenance(f"{image.reference.name}@{image.digest}: no provenance for {platform.platform}", how, remedy)
+
+
+def _several(image: Image, found: PlatformEvidence) -> SourceContradiction:
+    """A builder writes one; with a second one somebody tells another story about the same image."""
+    return SourceContradiction(
+        f"{image.reference.name}@{image.digest}: {len(found.provenance)} provenance statements for "
+        f"{found.platform.platform}; nothing was attached",
+        ", ".join(str(attestation.digest) for attestation in found.provenance),
+        "Look at them with attest inspect, and build again.",
+    )
 
 
 def _sources(platform: PlatformEvidence) -> Iterator[Source]:

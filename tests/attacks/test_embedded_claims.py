@@ -56,10 +56,13 @@ def test_an_embedded_claim_of_a_job_is_nobodys() -> None:
     assert ask(pushed, key, OTHER_TAG).verdict is Status.UNKNOWN
 
 
-def test_provenance_that_names_something_else_too_is_held_like_any_other() -> None:
-    more = images.embedded(images.git_build("refs/tags/v9.9.9", images.OTHER_COMMIT), platform(), Digest.of(b"else"))
-    with pytest.raises(SourceContradiction):
-        sign(push_with(more), images.new_key(), JobSource(**{**_fields(JOB), "tag": Stated("v1.0.0", "CI_COMMIT_TAG")}))
+def test_a_second_provenance_is_not_signed_along_whatever_else_it_names() -> None:
+    honest = push_with()
+    sign(honest, images.new_key())
+    for subjects in ((platform(),), (platform(), Digest.of(b"else"))):
+        more = images.embedded(images.git_build("refs/tags/v9.9.9"), *subjects)
+        with pytest.raises(SourceContradiction, match="2 provenance statements for linux/amd64; nothing was attached"):
+            sign(push_with(more), images.new_key())
 
 
 def _fields(job: JobSource) -> dict[str, Any]:

@@ -171,11 +171,10 @@ def test_an_address_that_no_git_object_was_fetched_from_proves_nothing(uri: str,
     """A file behind a repository's address is no checkout, and without a digest the client only said so."""
     predicate = images.git_build("x")
     predicate["buildDefinition"]["externalParameters"]["configSource"] = {"uri": uri, "digest": digest}
+    claim = {"repository": images.REPOSITORY, "tag": images.TAG}
     for expected in (Expectations(images.REPOSITORY), TAG):
         assert ask(*signed(predicate), expected).verdict is Status.UNKNOWN
-        assert ask(
-            *signed(predicate, claim={"repository": images.REPOSITORY, "tag": images.TAG}), expected
-        ).verdict is (Status.UNKNOWN)
+        assert ask(*signed(predicate, claim=claim), expected).verdict is Status.UNKNOWN
 
 
 @pytest.mark.parametrize("query", ["?branch=evil", "?ref=refs/heads/evil&subdir=x", "?tag=evil"])

@@ -124,11 +124,9 @@ def test_an_index_is_not_read_as_a_manifest_because_the_registry_says_so() -> No
     content = json.dumps({"schemaVersion": 2, "manifests": [entry(good, "linux", "amd64")]}).encode()
     with pytest.raises(Unreadable, match="both an index and a manifest"):
         parse_manifest(pushed.store.put(content, OCI_MANIFEST), content, "here")
-    manifest = pushed.store.contents[good.digest]
-    with pytest.raises(Unreadable):
-        parse_manifest(
-            Descriptor.of(manifest.replace(OCI_MANIFEST.encode(), OCI_INDEX.encode()), OCI_INDEX), manifest, "x"
-        )
+    manifest = pushed.store.contents[good.digest].replace(OCI_MANIFEST.encode(), OCI_INDEX.encode())
+    with pytest.raises(Unreadable, match="both an index and a manifest"):
+        parse_manifest(Descriptor.of(manifest, OCI_INDEX), manifest, "here")
 
 
 def test_a_nested_index_that_is_listed_many_times_is_read_once() -> None:
@@ -148,9 +146,8 @@ def test_more_statements_than_anybody_writes_are_not_read_and_not_passed_over() 
     from attest.oci import limits
 
     pushed, key, good, _ = reindexed()
-    layers = [
-        pushed.store.put(images.embedded({"n": n}, good.digest), "application/vnd.in-toto+json") for n in range(150)
-    ]
+    statements = [images.embedded({"n": n}, good.digest) for n in range(150)]
+    layers = [pushed.store.put(statement, "application/vnd.in-toto+json") for statement in statements]
     manifest = images.push_attestation_manifest(pushed.store, layers)
     many = images.push({AMD64: None}, pushed.store, [images.attestation_entry(manifest, good.digest)])
     images.sign_index(many, key)

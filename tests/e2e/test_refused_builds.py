@@ -92,7 +92,8 @@ def test_a_checkout_of_another_commit_than_the_jobs_is_not_built(
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines()[:2] == [
         "attest: .: not the commit that this job is about; nothing was built",
-        f"The checkout is at {checkout.commit} (git HEAD in .), the job is about {checkout.older_commit} (CI_COMMIT_SHA).",
+        f"The checkout is at {checkout.commit} (git HEAD in .), "
+        f"the job is about {checkout.older_commit} (CI_COMMIT_SHA).",
     ]
     assert pushed.tags(image) == []
 
