@@ -110,7 +110,7 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
     return Authenticated(
         tuple(found for found in (*signed, *embedded) if isinstance(found, VerifiedStatement)),
         tuple(signatures),
-        tuple(found for found in signed if isinstance(found, Refusal)),
+        tuple(found for found in (*signed, *embedded) if isinstance(found, Refusal)),
     )
 
 
@@ -179,7 +179,9 @@ def _digests_of(image: Image) -> tuple[tuple[Digest, ...], frozenset[Digest]]:
     return platforms, frozenset({image.digest, *platforms, *manifests})
 
 
-def _follow(image: Image, attestation: Attestation, signatures: Sequence[ImageSignature]) -> VerifiedStatement | None:
+def _follow(
+    image: Image, attestation: Attestation, signatures: Sequence[ImageSignature]
+) -> VerifiedStatement | Refusal | None:
     """Ways (a) and (b): from a signature down to an embedded statement. None where no path leads there.
 
     Builders embed provenance and SBOMs. A job's claim comes in an envelope of its own or not at all: whoever makes the
@@ -194,6 +196,9 @@ def _follow(image: Image, attestation: Attestation, signatures: Sequence[ImageSi
             continue
         for signature in signatures:
             path = _path(image, manifest, attestation, signature)
+            if path and attestation.statement.subject_digests and manifest.about not in spoken_for:
+                about = ", ".join(map(str, attestation.statement.subject_digests))
+                return Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
             if path and manifest.about in spoken_for:
                 bound = signature.over == image.digest
                 return VerifiedStatement(

@@ -88,4 +88,21 @@ def test_a_statement_paired_with_the_wrong_platform_is_not_evidence() -> None:
     )
     images.sign_index(wrong, key)
 
-    assert ask(wrong, key).verdict is Status.UNKNOWN
+    report = ask(wrong, key)
+    assert (report.verdict, trouble(report).id) == (Status.FAILED, "subject.digest")
+    assert str(arm64.digest) in trouble(report).summary
+
+
+def test_embedded_provenance_of_another_image_fails_beside_a_good_signature() -> None:
+    key = images.new_key()
+    other = images.push({"linux/arm64": images.local_build()})
+    stolen = other.attestation_manifests["linux/arm64"]
+    good = images.push({"linux/amd64": images.local_build()}, other.store)
+    images.sign_index(good, key)
+    assert passed(ask(good, key))
+
+    entry = images.attestation_entry(stolen, good.platforms["linux/amd64"].digest)
+    dressed = images.push({"linux/amd64": None}, other.store, [entry])
+    images.sign_index(dressed, key)
+
+    assert (ask(dressed, key).exit_code, trouble(ask(dressed, key)).id) == (1, "subject.digest")
