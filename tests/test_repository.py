@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -140,3 +141,11 @@ def test_make_alone_lists_what_people_type() -> None:
 
 def test_ci_runs_what_people_run() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_pytest_goes_into_every_folder_that_holds_tests(request: pytest.FixtureRequest) -> None:
+    """Its own list of folders to pass over has `build` in it, and a whole room was once not tested."""
+    passed_over = request.config.getini("norecursedirs")
+    folders = {part for test in (ROOT / "tests").rglob("test_*.py") for part in test.relative_to(ROOT).parts[:-1]}
+    assert "build" in folders
+    assert not [folder for folder in folders if any(fnmatch(folder, pattern) for pattern in passed_over)]
