@@ -90,7 +90,7 @@ def _paths(sources: Iterable[Corroborated]) -> Iterable[Path]:
 
 
 def _trusted(trust: Trust) -> tuple[Trusted, ...]:
-    return tuple(Trusted("key", key.fingerprint, key.name) for key in trust.keys)
+    return tuple(Trusted("key", key.fingerprint) for key in trust.keys)
 
 
 def _now() -> str:

@@ -68,11 +68,10 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """A key or identity that was believed."""
+    """A key (its fingerprint, `sha256:…` of the SubjectPublicKeyInfo) or an identity that was believed."""
 
     kind: Literal["key", "certificate"]
     identity: str
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Report:
             "narrowed": list(self.narrowed),
             "checks": [_check(check) for check in self.checks],
             "claims": [_claim(claim) for claim in self.claims],
-            "trust": [_known({"kind": who.kind, "identity": who.identity, "name": who.name}) for who in self.trusted],
+            "trust": [{"kind": who.kind, "identity": who.identity} for who in self.trusted],
             "level": {"track": "SLSA_BUILD", "reached": self.level.reached, "whyNotHigher": self.level.why_not_higher},
             "paths": [
                 {"platform": path.platform, "statement": str(path.statement), "digests": _texts(path.digests)}
