@@ -223,7 +223,11 @@ def start(text: str) -> subprocess.Popen[bytes]:
     here = Path(__file__)
     program = PROGRAM.format(here=str(here.parent), module=here.stem, text=text)
     return subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell may have had it ignored
     )
 
 
