@@ -15,7 +15,7 @@ from attest.evidence.statement import CI_JOB
 from attest.evidence.tag_object import peel
 from attest.oci.document import child, text
 from attest.oci.image import PlatformImage
-from attest.policy.report import Claim
+from attest.policy.report import Claim, SourceFact
 from attest.trust.authentication import VerifiedStatement
 
 
@@ -67,10 +67,10 @@ def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
         return
     for fact, value in pairs:
         if value:
-            yield Claim(fact, value, "signer", verified.digest, platform)  # type: ignore[arg-type]
+            yield Claim(fact, value, "signer", verified.digest, platform)
 
 
-def _from_provenance(provenance: Provenance) -> Iterator[tuple[str, str]]:
+def _from_provenance(provenance: Provenance) -> Iterator[tuple[SourceFact, str]]:
     for source in provenance.sources:
         yield "repository", source.repository
         yield "commit", source.commit
@@ -81,7 +81,7 @@ def _from_provenance(provenance: Provenance) -> Iterator[tuple[str, str]]:
         yield "replaced", replacement
 
 
-def _from_ref(ref: str) -> Iterator[tuple[str, str]]:
+def _from_ref(ref: str) -> Iterator[tuple[SourceFact, str]]:
     """A bare name may be a branch or a tag, so it stays a ref; only the full name says which."""
     if ref.startswith("refs/tags/"):
         yield "tag", ref.removeprefix("refs/tags/")
@@ -91,7 +91,7 @@ def _from_ref(ref: str) -> Iterator[tuple[str, str]]:
         yield "ref", ref
 
 
-def _from_ci_job(verified: VerifiedStatement) -> Iterator[tuple[str, str]]:
+def _from_ci_job(verified: VerifiedStatement) -> Iterator[tuple[SourceFact, str]]:
     """Predicate ci-job v1 (docs/predicates/ci-job.md)."""
     source = child(verified.statement.predicate, "source")
     yield "repository", text(source, "repository")

@@ -47,11 +47,14 @@ class Check:
             raise ValueError(f"{self.id}: a check that did not pass has a reason")
 
 
+SourceFact = Literal["repository", "commit", "object", "ref", "tag", "branch", "tagObject", "dirty", "replaced"]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One thing that a trusted statement says about the source, and who vouches for it."""
 
-    fact: Literal["repository", "commit", "object", "ref", "tag", "branch", "tagObject", "dirty", "replaced"]
+    fact: SourceFact
     value: str
     vouched_by: Literal["certificate", "builder", "signer", "client"]
     statement: Digest
