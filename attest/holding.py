@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import InitVar, dataclass
 from typing import Final
 
-from attest.ci.interface import HEADS, TAGS, JobSource
+from attest.ci.interface import JobSource, Stated
 from attest.errors import NoProvenance, SourceContradiction, SourceUnproven
 from attest.evidence.attestation import Attestation, Evidence
-from attest.evidence.provenance import FULL_COMMIT, Source, read_provenance
+from attest.evidence.provenance import FULL_COMMIT, HEADS, TAGS, Provenance, Source, read_provenance
 from attest.evidence.repository import same_repository
 from attest.evidence.tag_object import peel
 from attest.oci.image import Image, PlatformImage
@@ -65,7 +65,7 @@ def hold(
             raise no_provenance(image, found.platform)
         if len(found.provenance) > 1:
             raise _several(image, found)
-    sources = [source for platform in platforms for source in _sources(platform)]
+    sources = [source for _, provenance in _provenance(platforms) for source in provenance.sources]
     tag_objects = {source.object: raw for source in sources if (raw := _tag_object(source, raw_tag_object))}
     dirty = [_DIRTY] if any(source.dirty for source in sources) and (job.commit or job.ref or job.tag) else []
     wrong = list(dict.fromkeys(line for source in sources for line in _disagreements(source, job, tag_objects)))
@@ -76,8 +76,10 @@ def hold(
             "\n".join(wrong),
             "Build from the commit that this job is about, or say what is meant with --source-….",
         )
-    _refuse_unproven(image, sources, job, tag_objects)
-    notes = dict.fromkeys((*dirty, *_notes(platforms), *_unpeeled(sources, job, tag_objects)))
+    unproven = [source.object for source in sources if _is_unproven(source, job, tag_objects)]
+    if job.commit and unproven:
+        raise _unproven(image, unproven[0], job.commit)
+    notes = dict.fromkeys((*dirty, *_notes(platforms), *map(_may_be_a_tags, unproven)))
     return MayBeSigned(image, platforms, next(iter(tag_objects.values()), None), tuple(notes), _SEAL)
 
 
@@ -111,11 +113,12 @@ def _several(image: Image, found: PlatformEvidence) -> SourceContradiction:
     )
 
 
-def _sources(platform: PlatformEvidence) -> Iterator[Source]:
-    for attestation in platform.provenance:
-        provenance = read_provenance(attestation.statement)
-        if provenance is not None:
-            yield from provenance.sources
+def _provenance(platforms: tuple[PlatformEvidence, ...]) -> Iterator[tuple[PlatformImage, Provenance]]:
+    for found in platforms:
+        for attestation in found.provenance:
+            provenance = read_provenance(attestation.statement)
+            if provenance is not None:
+                yield found.platform, provenance
 
 
 def _tag_object(source: Source, raw_tag_object: RawTagObject) -> bytes | None:
@@ -155,32 +158,26 @@ def _differ(what: str, found: str, expected: str, origin: str) -> str:
     return f"{what}: the provenance says {found}, this job says {expected} ({origin})"
 
 
-def _refuse_unproven(image: Image, sources: list[Source], job: JobSource, tag_objects: dict[str, bytes]) -> None:
-    for source in sources:
-        if not job.commit or not source.object or source.object in tag_objects:
-            continue
-        if source.object != job.commit.value:
-            raise SourceUnproven(
-                f"{image.reference.name}@{image.digest}: cannot tell whether this is the job's commit; nothing was "
-                "attached",
-                f"The provenance names the git object {source.object}; this job is about {job.commit.value} "
-                f"({job.commit.origin}).",
-                "If it is an annotated tag's object, fetch it first: git fetch --tags.",
-            )
+def _is_unproven(source: Source, job: JobSource, tag_objects: dict[str, bytes]) -> bool:
+    """Whether it names a git object that may be the job's commit, a tag's object, or anything else."""
+    is_the_jobs = job.commit is not None and job.commit.value == source.object
+    return bool(source.object) and source.object not in tag_objects and not is_the_jobs
+
+
+def _unproven(image: Image, name: str, commit: Stated) -> SourceUnproven:
+    return SourceUnproven(
+        f"{image.reference.name}@{image.digest}: cannot tell whether this is the job's commit; nothing was attached",
+        f"The provenance names the git object {name}; this job is about {commit}.",
+        "If it is an annotated tag's object, fetch it first: git fetch --tags.",
+    )
 
 
 def _notes(platforms: tuple[PlatformEvidence, ...]) -> Iterator[str]:
     """What verifiers will stumble over although it may be signed."""
-    for platform in platforms:
-        for attestation in platform.provenance:
-            provenance = read_provenance(attestation.statement)
-            for replacement in provenance.replacements if provenance else ():
-                where = platform.platform.platform
-                yield f"{where}: {replacement} replaces part of the source; verifiers will answer unknown"
+    for platform, provenance in _provenance(platforms):
+        for replacement in provenance.replacements:
+            yield f"{platform.platform}: {replacement} replaces part of the source; verifiers will answer unknown"
 
 
-def _unpeeled(sources: list[Source], job: JobSource, tag_objects: dict[str, bytes]) -> Iterator[str]:
-    for source in sources:
-        known = job.commit is not None and job.commit.value == source.object
-        if source.object and source.object not in tag_objects and not known:
-            yield f"the git object {source.object} may be a tag's; verifiers who expect its commit will answer unknown"
+def _may_be_a_tags(name: str) -> str:
+    return f"the git object {name} may be a tag's; verifiers who expect its commit will answer unknown"

@@ -19,9 +19,9 @@ from attest.errors import BuildFailed, NotFound, NotWritable, Unreadable
 from attest.oci import limits
 from attest.oci.document import Json, JsonObject, children, encode, parse_object, strings, text
 from attest.oci.files import locked_directory, read_inside, write_inside
+from attest.oci.referrer import REF_NAME
 from attest.reference import Digest, LayoutReference
 
-REF_NAME: Final = "org.opencontainers.image.ref.name"
 _INDEX: Final = "index.json"
 _MARKER: Final = "oci-layout"
 _EMPTY: Final[JsonObject] = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json"}

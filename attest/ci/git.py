@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from attest.ci.interface import HEADS, TAGS, Environment, JobSource, Stated, full_commit
+from attest.ci.interface import Environment, JobSource, Stated, full_commit
 from attest.errors import AttestError
+from attest.evidence.provenance import HEADS, TAGS
 from attest.evidence.repository import canonical_repository, without_credentials
 
 _SECONDS: Final = 60.0  # `git status` of the largest trees on a cold disk; everything else answers at once

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from attest.ci.interface import HEADS, TAGS, Environment, Job, JobSource, Stated, stated, stated_commit, truth
+from attest.ci.interface import Environment, Job, JobSource, Stated, stated, stated_commit, truth
+from attest.evidence.provenance import HEADS, TAGS
 from attest.evidence.repository import without_credentials
 
 

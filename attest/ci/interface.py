@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+
+from attest.evidence.provenance import FULL_COMMIT, HEADS
 
 Environment = Mapping[str, str]
-
-TAGS: Final = "refs/tags/"
-HEADS: Final = "refs/heads/"
-# Git's object names: SHA-1 and SHA-256. A short one names whatever the reader's repository makes of it.
-_FULL_COMMIT: Final = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +62,7 @@ class JobSource:
 def full_commit(text: str) -> str | None:
     """The commit in lower case, or None for what is no full commit."""
     lowered = text.strip().lower()
-    return lowered if _FULL_COMMIT.fullmatch(lowered) else None
+    return lowered if FULL_COMMIT.fullmatch(lowered) else None
 
 
 def stated(environ: Environment, name: str) -> Stated | None:

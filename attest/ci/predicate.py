@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from typing import Final
 
 from attest.ci.interface import JobSource, Stated
-from attest.evidence.statement import CI_JOB
 from attest.oci.document import Json, JsonObject
-
-CI_JOB_PREDICATE_TYPE: Final = CI_JOB
 
 
 def ci_job_predicate(job: JobSource, tag_object: bytes | None) -> JsonObject:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from attest.ci import git, github, gitlab
-from attest.ci.interface import HEADS, TAGS, Environment, Job, JobSource, Stated, full_commit
+from attest.ci.interface import Environment, Job, JobSource, Stated, full_commit
 from attest.errors import UsageError
+from attest.evidence.provenance import HEADS, TAGS
 from attest.evidence.repository import same_repository, without_credentials
 
 __all__ = ["Job", "JobSource", "Stated", "source_of_this_job"]

@@ -191,10 +191,9 @@ def _typed(flags: Mapping[str, object]) -> tuple[Flag, ...]:
 
 def _dirty(context: str, files: Sequence[str]) -> SourceContradiction:
     """A dirty tree cannot be vouched for as its commit, so it is refused before the build rather than after."""
-    more = f" and {len(files) - 5} more" if len(files) > 5 else ""
     return SourceContradiction(
         f"{context}: the working tree has uncommitted changes; nothing was built",
-        f"Changed or untracked: {', '.join(files[:5])}{more}",
+        f"Changed or untracked: {_the_first(files)}",
         "Commit, ignore or remove them; or build without --key.",
     )
 
@@ -215,8 +214,11 @@ def _warnings(directory: Path | None, key: str | None, ignored: Sequence[str]) -
     if key is not None and Path(key).resolve().is_relative_to(directory.resolve()):
         yield f"the private key {key} lies in the build context, and `COPY .` would publish it; move it elsewhere"
     if ignored:
-        named = ", ".join(ignored[:5]) + (f" and {len(ignored) - 5} more" if len(ignored) > 5 else "")
-        yield f"files that git ignores may come into the image unless .dockerignore names them: {named}"
+        yield f"files that git ignores may come into the image unless .dockerignore names them: {_the_first(ignored)}"
+
+
+def _the_first(files: Sequence[str]) -> str:
+    return ", ".join(files[:5]) + (f" and {len(files) - 5} more" if len(files) > 5 else "")
 
 
 def _elsewhere(context: str, head: Stated, job: Stated) -> SourceContradiction:

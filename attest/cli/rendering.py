@@ -44,8 +44,14 @@ def show_trouble(reports: Iterable[Report]) -> None:
             continue
         name = _name(report)
         about = check.summary if check.summary.startswith(report.reference) else f"{name}: {check.summary}"
-        lines = [f"attest: {about}", *(found for found in check.found if found not in check.summary), check.hint]
-        say("\n".join(plain(line) for line in lines if line))
+        # Cleaned one by one: a stranger's line break must not begin a line of ours.
+        say("\n".join(plain(line) for line in (f"attest: {about}", *_notes(check))))
+
+
+def _notes(check: Check) -> list[str]:
+    """What was found, unless the summary says it already, and what to do."""
+    found = [value for value in check.found if value not in check.summary]
+    return [note for note in (*found, check.hint) if note]
 
 
 def _name(report: Report) -> str:
@@ -94,7 +100,7 @@ def _check_lines(check: Check, name: str) -> Iterator[str]:
     yield f"  {click.style(f'{check.status:7}', fg=_COLOURS[check.status])}  {name}  {first.lstrip()}"
     yield from rest
     if check.status is not Status.PASSED:
-        for note in (*(found for found in check.found if found not in check.summary), check.hint):
+        for note in _notes(check):
             yield from _wrapped(note, " " * 13, " " * 13)
 
 

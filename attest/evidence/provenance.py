@@ -21,6 +21,9 @@ SLSA_V02: Final = "https://slsa.dev/provenance/v0.2"
 PROVENANCE_TYPES: Final = frozenset({SLSA_V1, SLSA_V02})
 
 Writer = Literal["builder", "client"]
+TAGS: Final = "refs/tags/"
+HEADS: Final = "refs/heads/"
+# git's object names: SHA-1 and SHA-256. A short one names whatever the reader's repository makes of it.
 FULL_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BUILD_TYPES: Final = (
     "https://mobyproject.org/buildkit@v1",
@@ -30,7 +33,7 @@ _BUILDKIT_V02: Final = "https://mobyproject.org/buildkit@v1#metadata"
 _REQUESTS: Final = 8  # requests in requests; BuildKit writes one below the other
 _FRONTENDS: Final = frozenset({"source", "cmdline", "build-arg:BUILDKIT_SYNTAX"})  # each names what runs
 # A git address may say its ref in the query instead of the fragment; what each key means, the first one that is there.
-_QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": "refs/heads/", "tag": "refs/tags/", "commit": ""}
+_QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
 # The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
@@ -190,7 +193,7 @@ def git_context(uri: str, digests: Mapping[str, str]) -> Source:
         if name in query and not ref:
             ref = prefix + query[name].removeprefix(prefix)
     resolved = digests.get("sha1") or digests.get("gitCommit") or digests.get("sha256") or ""
-    is_commit = bool(FULL_COMMIT.fullmatch(ref)) or ref.startswith("refs/heads/")
+    is_commit = bool(FULL_COMMIT.fullmatch(ref)) or ref.startswith(HEADS)
     return Source(
         "builder",
         without_credentials(address),

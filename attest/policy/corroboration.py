@@ -10,7 +10,7 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from attest.evidence.provenance import Provenance, read_provenance
+from attest.evidence.provenance import HEADS, TAGS, Provenance, read_provenance
 from attest.evidence.statement import CI_JOB
 from attest.evidence.tag_object import peel
 from attest.oci.document import child, text
@@ -83,10 +83,10 @@ def _from_provenance(provenance: Provenance) -> Iterator[tuple[SourceFact, str]]
 
 def _from_ref(ref: str) -> Iterator[tuple[SourceFact, str]]:
     """A bare name may be a branch or a tag, so it stays a ref; only the full name says which."""
-    if ref.startswith("refs/tags/"):
-        yield "tag", ref.removeprefix("refs/tags/")
-    elif ref.startswith("refs/heads/"):
-        yield "branch", ref.removeprefix("refs/heads/")
+    if ref.startswith(TAGS):
+        yield "tag", ref.removeprefix(TAGS)
+    elif ref.startswith(HEADS):
+        yield "branch", ref.removeprefix(HEADS)
     else:
         yield "ref", ref
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
-from attest.evidence.provenance import FULL_COMMIT
+from attest.evidence.provenance import FULL_COMMIT, HEADS, TAGS
 from attest.evidence.repository import canonical_repository, same_repository
 from attest.policy.corroboration import Corroborated
 from attest.policy.expectations import Expectations
@@ -48,14 +48,14 @@ def source_tag(source: Corroborated, expected: Expectations) -> Check | None:
     """Was the image built from the expected tag? A bare ref of that name proves nothing: a branch may have it."""
     if not expected.tag:
         return None
-    return _ref("source.tag", "tag", "branch", source, expected.tag.removeprefix("refs/tags/"))
+    return _ref("source.tag", "tag", "branch", source, expected.tag.removeprefix(TAGS))
 
 
 def source_branch(source: Corroborated, expected: Expectations) -> Check | None:
     """Was the image built from the expected branch?"""
     if not expected.branch:
         return None
-    return _ref("source.branch", "branch", "tag", source, expected.branch.removeprefix("refs/heads/"))
+    return _ref("source.branch", "branch", "tag", source, expected.branch.removeprefix(HEADS))
 
 
 def _ref(check_id: str, kind: str, other: str, source: Corroborated, name: str) -> Check:

@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 from attest.ci.interface import Job, JobSource, Stated
-from attest.ci.predicate import CI_JOB_PREDICATE_TYPE, ci_job_predicate
+from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import source_of_this_job
+from attest.evidence.statement import CI_JOB
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "predicates" / "ci-job.md"
 COMMIT = "8dedf8a5c843d0666ef68b007798d94260e2feb3"
@@ -43,7 +44,7 @@ def test_the_documented_example_is_what_this_job_says() -> None:
 def test_the_document_names_the_type_and_the_tags_object_name() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     name = hashlib.sha1(b"tag %d\0" % len(TAG_OBJECT) + TAG_OBJECT, usedforsecurity=False).hexdigest()
-    assert f"`{CI_JOB_PREDICATE_TYPE}`" in text
+    assert f"`{CI_JOB}`" in text
     assert f"The object name of this tag is `{name}`." in text
 
 
