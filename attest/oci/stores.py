@@ -22,10 +22,10 @@ def open_store(
     """
     match reference:
         case LayoutReference():
-            from attest.oci.layout import Layout
+            from attest.oci.disk.layout import Layout
 
             return Layout(reference)
         case RegistryReference():
-            from attest.oci.registry import Registry  # brings urllib3, which takes a tenth of a second
+            from attest.oci.http.registry import Registry  # brings urllib3, which takes a tenth of a second
 
             return Registry(reference, insecure_hosts=insecure_hosts, ca_file=ca_file, environ=environ)

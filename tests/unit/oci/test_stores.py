@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from attest.errors import UsageError
+from attest.oci.disk.layout import Layout
+from attest.oci.http.registry import Registry
 from attest.oci.interface import Store
-from attest.oci.layout import Layout
-from attest.oci.registry import Registry
 from attest.oci.stores import open_store
 from attest.reference import parse_reference
 

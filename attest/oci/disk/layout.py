@@ -26,8 +26,8 @@ from attest.oci.descriptor import (
     parse_manifest,
     refuse_other_spellings,
 )
+from attest.oci.disk.files import locked_directory, read_inside, remove_inside, write_inside
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
-from attest.oci.files import locked_directory, read_inside, remove_inside, write_inside
 from attest.oci.interface import Artifact
 from attest.oci.referrer import REF_NAME, describe, is_fallback_tag, unique, with_entries
 from attest.reference import Digest, LayoutReference

@@ -17,9 +17,9 @@ import pytest
 from attest.errors import ContentMismatch, NotFound, NotWritable, StoreError, Unreadable, UsageError
 from attest.oci import limits
 from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, SIGSTORE_BUNDLE, Descriptor, parse_manifest
+from attest.oci.disk.layout import Layout
 from attest.oci.image import load_image
 from attest.oci.interface import Artifact
-from attest.oci.layout import Layout
 from attest.reference import Digest, LayoutReference, parse_reference
 from tests.unit.oci.samples import BUNDLE, blob_path, entry, image, index, referrer, write_layout
 

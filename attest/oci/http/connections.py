@@ -24,7 +24,7 @@ from urllib3.exceptions import (
 
 from attest.errors import Unreachable, Unreadable, UsageError
 from attest.oci import limits
-from attest.oci.answer import printable
+from attest.oci.http.answer import printable
 
 _PORTS: Final = {"https": 443, "http": 80}
 # The first that fits, so subclasses stand before their bases.

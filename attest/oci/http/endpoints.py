@@ -8,11 +8,11 @@ from urllib.parse import quote
 
 from attest.errors import NotWritable, Unreadable
 from attest.oci import limits
-from attest.oci.answer import Answer, Request
-from attest.oci.auth import PULL, PUSH, Access
-from attest.oci.connections import host_of, origin, split
 from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX
-from attest.oci.transport import Transport
+from attest.oci.http.answer import Answer, Request
+from attest.oci.http.auth import PULL, PUSH, Access
+from attest.oci.http.connections import host_of, origin, split
+from attest.oci.http.transport import Transport
 from attest.reference import Digest
 
 _ACCEPT: Final = {"Accept": ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))}

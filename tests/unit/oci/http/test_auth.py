@@ -17,12 +17,12 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from attest.errors import StoreError, Unauthorised, Unreachable, Unreadable
-from attest.oci.auth import Challenge, parse_challenges
 from attest.oci.descriptor import Descriptor
+from attest.oci.http.auth import Challenge, parse_challenges
+from attest.oci.http.registry import Registry
 from attest.oci.interface import Artifact
-from attest.oci.registry import Registry
 from attest.reference import Digest
-from tests.unit.oci.registries import NAME, MemoryRegistry, error, host_of, open_at
+from tests.unit.oci.http.registries import NAME, MemoryRegistry, error, host_of, open_at
 from tests.unit.oci.samples import BUNDLE, image, referrer
 
 ONE = image(1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attest.oci import limits
-from attest.oci.credentials import Login, Search, find_login
+from attest.oci.http.credentials import Login, Search, find_login
 
 HOST = "registry.example.com"
 SECRET = "correct horse: battery staple"

@@ -14,7 +14,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
-from attest.oci.registry import Registry
+from attest.oci.http.registry import Registry
 from attest.reference import Digest, RegistryReference, parse_reference
 
 NAME = "acme/app"

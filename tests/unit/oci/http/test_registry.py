@@ -27,8 +27,7 @@ from attest.errors import (
     Unreachable,
     Unreadable,
 )
-from attest.oci import limits, transport
-from attest.oci.answer import printable
+from attest.oci import limits
 from attest.oci.descriptor import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -37,10 +36,12 @@ from attest.oci.descriptor import (
     SIGSTORE_BUNDLE,
     Descriptor,
 )
+from attest.oci.http import transport
+from attest.oci.http.answer import printable
+from attest.oci.http.registry import Registry
 from attest.oci.interface import Artifact
-from attest.oci.registry import Registry
 from attest.reference import Digest
-from tests.unit.oci.registries import NAME, MemoryRegistry, error, host_of, listing, open_at, raw_server
+from tests.unit.oci.http.registries import NAME, MemoryRegistry, error, host_of, listing, open_at, raw_server
 from tests.unit.oci.samples import BUNDLE, image, index, referrer
 
 ONE = image(1)

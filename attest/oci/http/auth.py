@@ -14,11 +14,11 @@ from typing import Final
 from urllib.parse import urlencode
 
 from attest.errors import NotFound, StoreError, Throttled, Unauthorised, Unreachable, Unreadable
-from attest.oci.answer import Answer, Request, printable
-from attest.oci.connections import host_of, origin, split
-from attest.oci.credentials import Login, Search, find_login
 from attest.oci.document import parse_object, text
-from attest.oci.transport import Transport
+from attest.oci.http.answer import Answer, Request, printable
+from attest.oci.http.connections import host_of, origin, split
+from attest.oci.http.credentials import Login, Search, find_login
+from attest.oci.http.transport import Transport
 from attest.reference import RegistryReference
 
 PULL: Final = "pull"

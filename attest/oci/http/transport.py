@@ -21,8 +21,8 @@ from urllib3.util.retry import Retry
 from attest import __version__
 from attest.errors import Unreachable, Unreadable
 from attest.oci import limits
-from attest.oci.answer import Answer, Request, printable
-from attest.oci.connections import Connections, host_of, is_loopback, origin, split, unreachable
+from attest.oci.http.answer import Answer, Request, printable
+from attest.oci.http.connections import Connections, host_of, is_loopback, origin, split, unreachable
 
 _READING: Final = frozenset({"GET", "HEAD"})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})

@@ -15,12 +15,12 @@ from cryptography.x509.oid import NameOID
 from pytest_httpserver import HTTPServer
 
 from attest.errors import Unauthorised, Unreachable, Unreadable
-from attest.oci import connections
-from attest.oci.connections import Connections, is_loopback
-from attest.oci.registry import Registry
-from attest.oci.transport import Transport
+from attest.oci.http import connections
+from attest.oci.http.connections import Connections, is_loopback
+from attest.oci.http.registry import Registry
+from attest.oci.http.transport import Transport
 from attest.reference import Digest, RegistryReference
-from tests.unit.oci.registries import NAME, MemoryRegistry, raw_server
+from tests.unit.oci.http.registries import NAME, MemoryRegistry, raw_server
 from tests.unit.oci.samples import image
 
 HOST = "registry.example.com"
