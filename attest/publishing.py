@@ -16,7 +16,7 @@ from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import JobSource
 from attest.errors import CredentialExposed, PublishedEvidenceRejected, SourceContradiction
 from attest.evidence.attestation import Attestation, Evidence
-from attest.evidence.collect import collect, require_readable
+from attest.evidence.collect import fetch, require_readable
 from attest.evidence.provenance import read_provenance
 from attest.evidence.repository import canonical_repository
 from attest.evidence.statement import CI_JOB, CYCLONEDX_BOM
@@ -147,8 +147,7 @@ def sbom_of(image: Image, evidence: PlatformEvidence) -> PlatformSbom:
 
 
 def _fetch(store: Store) -> tuple[Image, Evidence]:
-    image = load_image(store)
-    evidence = collect(store, image)
+    image, evidence = fetch(store)
     require_readable(evidence)
     return image, evidence
 

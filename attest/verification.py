@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from attest.errors import StoreError
 from attest.evidence.attestation import Evidence
-from attest.evidence.collect import collect
-from attest.oci.image import Image, load_image
+from attest.evidence.collect import fetch
+from attest.oci.image import Image
 from attest.oci.interface import Store
 from attest.policy import checks, source_checks
 from attest.policy.corroboration import Corroborated, corroborate
@@ -23,8 +23,8 @@ def verify_reference(store: Store, trust: Trust, expected: Expectations) -> Repo
     What could not be read is part of the report: a registry that is down is an unknown, never a stack trace.
     """
     try:
-        image = load_image(store)
-        return verify(image, collect(store, image), trust, expected)
+        image, evidence = fetch(store)
+        return verify(image, evidence, trust, expected)
     except StoreError as error:
         unreachable = checks.image_unreachable(error)
         return Report(str(store.reference), None, (), (unreachable,), trusted=_trusted(trust), time=_now())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from attest.errors import ContentMismatch, NotFound, StoreError
 from attest.oci.descriptor import Descriptor, Manifest, parse_manifest
-from attest.oci.interface import Artifact
+from attest.oci.interface import Artifact, CosignSuffix
 from attest.reference import Digest, ImageReference, RegistryReference
 
 
@@ -17,6 +17,7 @@ class FakeStore:
         self.contents: dict[Digest, bytes] = {}
         self.root = root
         self.listed: dict[Digest, list[Descriptor]] = {}
+        self.tagged: dict[tuple[Digest, CosignSuffix], Descriptor] = {}
         self.errors: dict[Digest, StoreError] = {}
         self.lies: dict[Digest, bytes] = {}
         self.asked: list[str] = []
@@ -48,6 +49,10 @@ class FakeStore:
         if subject in self.errors:
             raise self.errors[subject]
         return tuple(self.listed.get(subject, ()))
+
+    def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
+        self.asked.append(f"cosign_tag {subject} {suffix}")
+        return self.tagged.get((subject, suffix))
 
     def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
         return tuple(self._attach(artifact) for artifact in artifacts)

@@ -21,10 +21,10 @@ import pytest
 
 from attest.errors import NotWritable, StoreError, Unauthorised, Unreachable
 from attest.evidence.attestation import Found
-from attest.evidence.collect import collect
+from attest.evidence.collect import fetch
 from attest.evidence.inspection import inspection
 from attest.evidence.provenance import Writer
-from attest.oci.image import Problem, load_image
+from attest.oci.image import Problem
 from attest.policy import checks, source_checks
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Claim, Report, Status, Trusted
@@ -272,8 +272,8 @@ def test_an_inspection_with_problems_keeps_to_its_schema() -> None:
     images.sign_index(pushed, key)
     pushed.store.errors[Digest.of(bundle.content)] = Unreachable("registry.test: no answer")
 
-    image = load_image(pushed.store)
-    shown = inspection(image, collect(pushed.store, image))
+    image, evidence = fetch(pushed.store)
+    shown = inspection(image, evidence)
 
     validator("inspect.v1").validate(shown)
     problems = json.loads(json.dumps(shown["problems"]))

@@ -41,10 +41,8 @@ def command(
 
 
 def _inspect(reference: ImageReference, insecure: tuple[str, ...], ca_file: Path | None) -> dict[str, Json]:
-    from attest.evidence.collect import collect
+    from attest.evidence.collect import fetch
     from attest.evidence.inspection import inspection
-    from attest.oci.image import load_image
 
     store = reach(reference, insecure, ca_file)
-    image = load_image(store)
-    return inspection(image, collect(store, image))
+    return inspection(*fetch(store))

@@ -35,20 +35,18 @@ def command(
     """
     reference = parse_reference(image)
     wanted = parse_platforms(platforms)
-    from attest.evidence.collect import collect, require_readable
+    from attest.evidence.collect import fetch, require_readable
     from attest.holding import embedded_for
-    from attest.oci.image import load_image
     from attest.publishing import sbom_of
 
     store = reach(reference, insecure_registries, registry_ca_file)
-    loaded = load_image(store)
+    loaded, evidence = fetch(store)
     if missing := loaded.lacks(wanted):
         raise missing
     selected = loaded.select(wanted)
     if len(selected) != 1:
         has = ", ".join(str(platform.platform) for platform in selected)
         raise UsageError(f"{reference}: an SBOM is about one platform, the image has {has}", "", "Add --platform.")
-    evidence = collect(store, loaded)
     require_readable(evidence)
     made = sbom_of(loaded, embedded_for(loaded, evidence, selected[0]))
     write_output(output, made.sbom.content + b"\n")

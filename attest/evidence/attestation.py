@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from attest.errors import StoreError
 from attest.evidence.bundle import Bundle
 from attest.evidence.provenance import PROVENANCE_TYPES
+from attest.evidence.simple_signing import SimpleSigning
 from attest.evidence.statement import COSIGN_SIGN, CYCLONEDX_BOM, SPDX_DOCUMENT, Statement
 from attest.oci.image import Problem
 from attest.reference import Digest
 
-Found = Literal["embedded", "referrer"]
+Found = Literal["embedded", "referrer", "cosign-tag", "file"]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a piece of evidence lies: in which manifest, and what that manifest hangs off."""
+    """Where a piece of evidence lies: in which manifest, and what that manifest hangs off; a file has neither."""
 
     found: Found
-    manifest: Digest
-    on: Digest
+    manifest: Digest | None = None
+    on: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Attestation:
-    """A statement as found, bare (`bundle` is None) or in a bundle. Untrusted: attest.trust says what it is worth."""
+    """A statement as found, bare (`bundle` is None) or signed. Untrusted: attest.trust says what it is worth."""
 
     digest: Digest
     size: int
     statement: Statement
     bundle: Bundle | None
     places: tuple[Place, ...]
+
+    @property
+    def about(self) -> tuple[Digest, ...]:
+        """What it says that it is about."""
+        return self.statement.subject_digests
 
     @property
     def is_image_signature(self) -> bool:
@@ -57,12 +63,39 @@ class Attestation:
 
 
 @dataclass(frozen=True, slots=True)
+class SimpleSignature:
+    """An image signature as cosign 1 and 2 wrote it. Untrusted; `digest` is the payload's, which others may share."""
+
+    digest: Digest
+    signing: SimpleSigning
+    places: tuple[Place, ...]
+
+    @property
+    def about(self) -> tuple[Digest, ...]:
+        """What it says that it is about."""
+        return (self.signing.about,)
+
+
+@dataclass(frozen=True, slots=True)
+class LooseSbom:
+    """An SBOM under cosign's `.sbom` tag: no statement, no signature, and it names no image."""
+
+    digest: Digest
+    content: bytes = field(repr=False)
+    predicate_type: str
+    places: tuple[Place, ...]
+    about: tuple[Digest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """All that was found about an image; `unread` is what is attached but could not be looked at, and why."""
 
     attestations: tuple[Attestation, ...]
     problems: tuple[Problem, ...] = ()
     unread: tuple[StoreError, ...] = ()
+    simple_signatures: tuple[SimpleSignature, ...] = ()
+    sboms: tuple[LooseSbom, ...] = ()
 
     @property
     def embedded(self) -> Iterator[Attestation]:

@@ -1,14 +1,28 @@
-"""Sigstore bundles v0.1 to v0.3, taken apart; whether they hold is the trust room's question."""
+"""Signed statements taken apart: Sigstore bundles v0.1 to v0.3, and DSSE envelopes alone.
+
+Whether a signature holds is the trust room's question.
+"""
 
 from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from attest.errors import MalformedStatement, Unreadable
+from attest.evidence.certificate import der_of
 from attest.oci.document import JsonObject, child, children, parse_object, text
+
+# Where cosign 1 and 2 put what a bundle holds (cosign's SIGNATURE_SPEC.md).
+SIGNATURE: Final = "dev.cosignproject.cosign/signature"
+CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
+CHAIN: Final = "dev.sigstore.cosign/chain"
+LOG_ENTRY: Final = "dev.sigstore.cosign/bundle"
+TIMESTAMP: Final = "dev.sigstore.cosign/rfc3161timestamp"
+
+DSSE: Final = "dsse"
 
 _MEDIA_TYPES: Final = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\+json;version=(0\.[123])|\.v(0\.3)\+json)")
 
@@ -24,21 +38,28 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A Sigstore bundle as found. `certificate` is the leaf's DER; `key_hint` and `certificate` exclude each other."""
+    """An envelope with what there is to verify it by, as found.
+
+    `format` is `bundle-v0.1` to `bundle-v0.3`, or `dsse` for an envelope alone; `annotations` are what cosign 1 and 2
+    put beside such a one. `certificate` is the leaf's DER; in a bundle `key_hint` and `certificate` exclude each other.
+    """
 
     raw: bytes
-    version: str
+    format: str
     envelope: Envelope
-    key_hint: str
-    certificate: bytes | None
+    key_hint: str = ""
+    certificate: bytes | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is a Sigstore bundle, and not an envelope alone."""
+        return self.format != DSSE
 
 
 def parse_bundle(raw: bytes, where: str) -> Bundle:
     """Read a bundle with a DSSE envelope (protobuf-specs, sigstore_bundle.proto). Raises MalformedStatement."""
-    try:
-        document = parse_object(raw, where)
-    except Unreadable as error:
-        raise MalformedStatement(error.summary, error.detail) from None
+    document = _document(raw, where)
     match = _MEDIA_TYPES.fullmatch(text(document, "mediaType"))
     if match is None:
         found = text(document, "mediaType")[:80] or "none"
@@ -49,11 +70,29 @@ def parse_bundle(raw: bytes, where: str) -> Bundle:
     material = child(document, "verificationMaterial")
     return Bundle(
         raw,
-        match[1] or match[2],
+        f"bundle-v{match[1] or match[2]}",
         _envelope(envelope, where),
         text(child(material, "publicKey"), "hint"),
         _certificate(material, where),
     )
+
+
+def parse_envelope(raw: bytes, where: str, annotations: Mapping[str, str] | None = None) -> Bundle:
+    """Read a DSSE envelope that stands alone (DSSE v1.0, "Envelope"). Raises MalformedStatement."""
+    document = _document(raw, where)
+    if not text(document, "payloadType"):
+        raise MalformedStatement(f"{where}: not a DSSE envelope", "It has no payloadType.")
+    beside = annotations or {}
+    return Bundle(
+        raw, DSSE, _envelope(document, where), certificate=der_of(beside.get(CERTIFICATE, "")), annotations=beside
+    )
+
+
+def _document(raw: bytes, where: str) -> JsonObject:
+    try:
+        return parse_object(raw, where)
+    except Unreadable as error:
+        raise MalformedStatement(error.summary, error.detail) from None
 
 
 def _envelope(document: JsonObject, where: str) -> Envelope:

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
-from attest.evidence.attestation import Attestation, Evidence
+from attest.evidence.attestation import Attestation, Evidence, LooseSbom, Place, SimpleSignature
+from attest.evidence.certificate import ClaimedIdentity, claimed_identity
 from attest.evidence.provenance import Provenance, read_provenance
 from attest.oci.document import Json
 from attest.oci.image import Image, Problem
-from attest.reference import Digest
+from attest.reference import Digest, Platform
+
+Item = Attestation | SimpleSignature | LooseSbom
 
 _SOURCE_FACTS: Final = ("repository", "commit", "object", "ref", "directory", "dirty")
 _RFC3339: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(?:Z|\+00:00)")
 
 
-def inspection(image: Image, evidence: Evidence) -> dict[str, Json]:
-    """The `inspect.v1` object of one image."""
-    by_platform = {platform.digest: _about(image, evidence, platform.digest) for platform in image.platforms}
-    spoken_for = {attestation.digest for found in by_platform.values() for attestation in found}
-    rest = [attestation for attestation in evidence.attestations if attestation.digest not in spoken_for]
+def inspection(image: Image, evidence: Evidence, wanted: Sequence[Platform] = ()) -> dict[str, Json]:
+    """The `inspect.v1` object of one image, of the platforms asked for or of all."""
+    groups = {platform.digest: _about(image, evidence, platform.digest) for platform in image.platforms}
+    spoken_for = {id(item) for group in groups.values() for item in group}
+    rest = [item for item in _items(evidence) if id(item) not in spoken_for]
     return {
         "schema": "inspect.v1",
         "reference": str(image.reference),
         "digest": str(image.digest),
         "mediaType": image.root.media_type,
         "platforms": [
-            {"platform": str(platform.platform), "digest": str(platform.digest), **_group(by_platform[platform.digest])}
-            for platform in image.platforms
+            {"platform": str(platform.platform), "digest": str(platform.digest), **_group(groups[platform.digest])}
+            for platform in image.select(wanted)
         ],
         **_group(rest),
         "problems": [_problem(problem) for problem in (*image.problems, *evidence.problems)]
@@ -36,24 +39,34 @@ def inspection(image: Image, evidence: Evidence) -> dict[str, Json]:
     }
 
 
-def _about(image: Image, evidence: Evidence, platform: Digest) -> list[Attestation]:
-    """What names this platform, or was embedded for it and names nothing (BuildKit's unnamed OCI output)."""
+def _items(evidence: Evidence) -> Sequence[Item]:
+    return (*evidence.attestations, *evidence.simple_signatures, *evidence.sboms)
+
+
+def _about(image: Image, evidence: Evidence, platform: Digest) -> list[Item]:
+    """What names this platform; what names nothing belongs to what it was embedded for or tagged with."""
     paired = {manifest.digest for manifest in image.attestation_manifests if manifest.about == platform}
     return [
-        attestation
-        for attestation in evidence.attestations
-        if platform in attestation.statement.subject_digests
-        or (not attestation.statement.subject_digests and attestation.places[0].manifest in paired)
+        item
+        for item in _items(evidence)
+        if platform in item.about
+        or (not item.about and any(place.manifest in paired or place.on == platform for place in item.places))
     ]
 
 
-def _group(attestations: Iterable[Attestation]) -> dict[str, Json]:
-    found = list(attestations)
-    provenance = [(attestation, read_provenance(attestation.statement)) for attestation in found]
+def _group(items: Sequence[Item]) -> dict[str, Json]:
+    statements = [item for item in items if isinstance(item, Attestation)]
+    provenance = [(item, read_provenance(item.statement)) for item in statements]
     return {
-        "attestations": [_attestation(attestation) for attestation in found if not attestation.is_image_signature],
-        "provenance": [_provenance(attestation, read) for attestation, read in provenance if read is not None],
-        "signatures": [_signature(attestation) for attestation in found if attestation.is_image_signature],
+        "attestations": [
+            *(_attestation(item) for item in statements if not item.is_image_signature),
+            *(_loose_sbom(item) for item in items if isinstance(item, LooseSbom)),
+        ],
+        "provenance": [_provenance(item, read) for item, read in provenance if read is not None],
+        "signatures": [
+            *(_bundled_signature(item) for item in statements if item.is_image_signature),
+            *(_simple_signature(item) for item in items if isinstance(item, SimpleSignature)),
+        ],
     }
 
 
@@ -63,14 +76,26 @@ def _attestation(attestation: Attestation) -> dict[str, Json]:
         "digest": str(attestation.digest),
         "size": attestation.size,
         "signed": attestation.bundle is not None,
-        "subjects": [str(digest) for digest in attestation.statement.subject_digests],
-        "places": _places(attestation),
+        "subjects": [str(digest) for digest in attestation.about],
+        "places": _places(attestation.places),
     }
 
 
-def _places(attestation: Attestation) -> list[Json]:
+def _loose_sbom(sbom: LooseSbom) -> dict[str, Json]:
+    return {
+        "predicateType": sbom.predicate_type,
+        "digest": str(sbom.digest),
+        "size": len(sbom.content),
+        "signed": False,
+        "subjects": [],
+        "places": _places(sbom.places),
+    }
+
+
+def _places(places: Sequence[Place]) -> list[Json]:
+    """A file has no manifest and hangs off nothing."""
     return [
-        {"found": place.found, "manifest": str(place.manifest), "on": str(place.on)} for place in attestation.places
+        _known({"found": place.found, "manifest": _text(place.manifest), "on": _text(place.on)}) for place in places
     ]
 
 
@@ -98,21 +123,41 @@ def _provenance(attestation: Attestation, provenance: Provenance) -> dict[str, J
     )
 
 
-def _signature(attestation: Attestation) -> dict[str, Json]:
+def _bundled_signature(attestation: Attestation) -> dict[str, Json]:
     assert attestation.bundle is not None  # noqa: S101 - an image signature has one
+    bundle = attestation.bundle
     return _known(
         {
             "digest": str(attestation.digest),
-            "format": f"bundle-v{attestation.bundle.version}",
-            "keyHint": attestation.bundle.key_hint,
-            "places": _places(attestation),
+            "format": bundle.format,
+            "keyHint": bundle.key_hint,
+            **_signer(bundle.certificate),
+            "places": _places(attestation.places),
         }
     )
 
 
+def _simple_signature(signature: SimpleSignature) -> dict[str, Json]:
+    signer = _signer(signature.signing.certificate)
+    return {
+        "digest": str(signature.digest),
+        "format": "cosign-simple",
+        **signer,
+        "places": _places(signature.places),
+    }
+
+
+def _signer(certificate: bytes | None) -> dict[str, Json]:
+    claimed = claimed_identity(certificate) if certificate is not None else ClaimedIdentity()
+    return _known({"identity": claimed.name, "issuer": claimed.issuer})
+
+
 def _problem(problem: Problem) -> dict[str, Json]:
-    digest = str(problem.digest) if problem.digest else ""
-    return _known({"id": problem.id, "message": problem.message, "digest": digest})
+    return _known({"id": problem.id, "message": problem.message, "digest": _text(problem.digest)})
+
+
+def _text(digest: Digest | None) -> str:
+    return str(digest) if digest is not None else ""
 
 
 def _known(document: dict[str, Json]) -> dict[str, Json]:

@@ -6,7 +6,7 @@ a runnable image annotated as `attestation-manifest` is resolved and run by cran
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +76,12 @@ class Image:
         """The root digest: the index's, or the single manifest's."""
         return self.root.digest
 
+    @property
+    def digests(self) -> frozenset[Digest]:
+        """Everything of this image that a statement or signature may be about."""
+        platforms = (platform.digest for platform in self.platforms)
+        return frozenset({self.digest, *platforms, *(manifest.digest for manifest in self.attestation_manifests)})
+
     def select(self, wanted: Sequence[Platform]) -> tuple[PlatformImage, ...]:
         """The platforms asked for, as far as the image has them; all if none is asked for."""
         return tuple(
@@ -91,15 +97,19 @@ class Image:
         return NotFound(f"{self.reference}: no platform {missing}", f"The image has {', '.join(map(str, has))}.")
 
 
-def load_image(store: Store) -> Image:
-    """Read the image that the store's reference names. Raises StoreError; nothing is half-read."""
+def load_image(store: Store, noticed: Callable[[Iterable[Descriptor]], None] = lambda _: None) -> Image:
+    """Read the image that the store's reference names. Raises StoreError; nothing is half-read.
+
+    `noticed` is told of manifests before they are read, so that others may ask about them meanwhile.
+    """
     root = store.resolve()
+    noticed([root])
     where = f"{store.reference.name}@{root.digest}"
     top = parse_manifest(root, store.manifest(root), where)
     if isinstance(top, Manifest):
         platform = PlatformImage(_platform_of(store, top), top)
         return Image(store.reference, root, (), (platform,), (), tuple(_null_layers([top])))
-    indexes, manifests = _descend(store, top)
+    indexes, manifests = _descend(store, top, noticed)
     attestations = [found for found in manifests if _is_attestation_manifest(*found)]
     images = [found for found in manifests if found not in attestations]
     platforms = tuple(PlatformImage(_platform_of(store, manifest, entry), manifest) for entry, manifest in images)
@@ -113,13 +123,16 @@ def load_image(store: Store) -> Image:
 Found = tuple[Descriptor, Manifest]
 
 
-def _descend(store: Store, top: Index) -> tuple[tuple[Index, ...], list[Found]]:
+def _descend(
+    store: Store, top: Index, noticed: Callable[[Iterable[Descriptor]], None]
+) -> tuple[tuple[Index, ...], list[Found]]:
     """Read every manifest below an index, one round a level, each digest once."""
     indexes: dict[Digest, Index] = {top.descriptor.digest: top}
     manifests: list[Found] = []
     level = list(top.manifests)
     for _ in range(limits.DEPTH):
         distinct = {entry.digest: entry for entry in level}
+        noticed(distinct.values())
         read = dict(zip(distinct, ask_all(lambda entry: _read(store, entry), distinct.values()), strict=True))
         below: list[Descriptor] = []
         for entry in level:

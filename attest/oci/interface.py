@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 from attest.oci.descriptor import Descriptor
 from attest.reference import Digest, ImageReference
+
+CosignSuffix = Literal["sig", "att", "sbom"]
+COSIGN_SUFFIXES: Final[tuple[CosignSuffix, ...]] = ("sig", "att", "sbom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,14 @@ class Store(Protocol):
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         """Manifests said to refer to `subject` (distribution-spec 1.1, "Listing Referrers"): hints, nothing more."""
+
+    def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
+        """The manifest under the tag that cosign 1 and 2 give to what they say of `subject`, or None.
+
+        The tag is `sha256-<hex>.<suffix>` (cosign's SIGNATURE_SPEC.md, "Tag-based Discovery"); its manifest names no
+        subject, so that it is about this image at all must be told from what lies in it. The manifest has been read
+        and checked.
+        """
 
     def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
         """Write these manifests and their blobs so that `referrers` lists them, in this order; again is no change.

@@ -122,8 +122,8 @@ def _open(
     signer = _signer(attestation, attestation.bundle, trust)
     if isinstance(signer, Refusal):
         return signer
-    platforms, signable = _digests_of(image)
-    named = [digest for digest in attestation.statement.subject_digests if digest in signable]
+    platforms = _platforms_of(image)
+    named = [digest for digest in attestation.statement.subject_digests if digest in image.digests]
     if not named:
         about = ", ".join(map(str, attestation.statement.subject_digests)) or "nothing"
         return Refusal(attestation, "subject", f"a statement by {signer.name} about {about}, not about this image")
@@ -172,11 +172,8 @@ def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:
     return Refusal(attestation, "other-key", f"signed with another key{hint}")
 
 
-def _digests_of(image: Image) -> tuple[tuple[Digest, ...], frozenset[Digest]]:
-    """The platforms' digests, and everything of this image that a signature may be about."""
-    platforms = tuple(platform.digest for platform in image.platforms)
-    manifests = [manifest.digest for manifest in image.attestation_manifests]
-    return platforms, frozenset({image.digest, *platforms, *manifests})
+def _platforms_of(image: Image) -> tuple[Digest, ...]:
+    return tuple(platform.digest for platform in image.platforms)
 
 
 def _follow(
@@ -189,7 +186,7 @@ def _follow(
     """
     if not (attestation.is_provenance or attestation.is_sbom):
         return None
-    platforms, _ = _digests_of(image)
+    platforms = _platforms_of(image)
     spoken_for = tuple(digest for digest in platforms if digest in attestation.statement.subject_digests)
     for manifest in image.attestation_manifests:
         if manifest.digest not in {place.manifest for place in attestation.places}:

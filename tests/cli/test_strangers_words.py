@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from attest.cli.rendering import render_inspections, render_reports
-from attest.evidence.collect import collect
+from attest.evidence.collect import fetch
 from attest.evidence.inspection import inspection
 from attest.oci.image import load_image
 from attest.policy.expectations import Expectations
@@ -34,9 +34,9 @@ def hostile() -> images.Pushed:
 def test_no_control_character_reaches_the_terminal() -> None:
     pushed = hostile()
     report = verify_reference(pushed.store, Trust((images.new_key().public,)), Expectations(commit=images.COMMIT))
-    image = load_image(pushed.store)
+    image, evidence = fetch(pushed.store)
 
-    shown = render_reports([report], "text") + render_inspections([inspection(image, collect(pushed.store, image))])
+    shown = render_reports([report], "text") + render_inspections([inspection(image, evidence)])
 
     assert "PASSED" in shown
     assert CLEAR not in shown

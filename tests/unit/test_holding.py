@@ -9,9 +9,8 @@ import pytest
 
 from attest.ci.source import JobSource, Stated
 from attest.errors import NoProvenance, SourceContradiction, SourceUnproven
-from attest.evidence.collect import collect
+from attest.evidence.collect import fetch
 from attest.holding import MayBeSigned, hold
-from attest.oci.image import load_image
 from tests import images
 
 JOB = JobSource(
@@ -26,8 +25,8 @@ def held(
     predicates: Mapping[str, images.Predicate | None], job: JobSource = JOB, tag_object: bytes | None = None
 ) -> MayBeSigned:
     store = images.push(predicates).store
-    image = load_image(store)
-    return hold(image, collect(store, image), job, lambda _: tag_object)
+    image, evidence = fetch(store)
+    return hold(image, evidence, job, lambda _: tag_object)
 
 
 def test_what_agrees_may_be_signed() -> None:

@@ -7,11 +7,10 @@ import pytest
 
 from attest.ci.source import JobSource, Stated
 from attest.errors import CredentialExposed, NoProvenance, PublishedEvidenceRejected, SourceContradiction
-from attest.evidence.collect import collect
+from attest.evidence.collect import fetch
 from attest.evidence.provenance import SLSA_V1
 from attest.evidence.statement import CI_JOB, COSIGN_SIGN, CYCLONEDX_BOM
 from attest.oci.descriptor import Descriptor
-from attest.oci.image import load_image
 from attest.oci.interface import Artifact
 from attest.policy.report import Status
 from attest.publishing import Publication, publish, sign_only
@@ -40,7 +39,7 @@ def test_everything_is_signed_and_verifies_again(pushed: images.Pushed) -> None:
 
     assert made.report is not None
     assert made.report.verdict is Status.PASSED
-    evidence = collect(pushed.store, load_image(pushed.store))
+    evidence = fetch(pushed.store)[1]
     assert sorted(signed.statement.predicate_type for signed in evidence.signed) == sorted(
         [COSIGN_SIGN, *[SLSA_V1, CYCLONEDX_BOM, CI_JOB] * 2]
     )
@@ -50,7 +49,7 @@ def test_each_statement_names_the_index_and_its_platform_and_hangs_off_both(push
     published(pushed, images.new_key())
 
     amd64, arm64 = (descriptor.digest for descriptor in pushed.platforms.values())
-    for signed in collect(pushed.store, load_image(pushed.store)).signed:
+    for signed in fetch(pushed.store)[1].signed:
         subjects = signed.statement.subject_digests
         assert {place.on for place in signed.places} == set(subjects)
         if signed.is_image_signature:
@@ -76,7 +75,7 @@ def test_the_predicate_is_buildkits_text_unchanged() -> None:
 
     published(built, images.new_key())
 
-    (signed,) = [one for one in collect(built.store, load_image(built.store)).signed if one.is_provenance]
+    (signed,) = [one for one in fetch(built.store)[1].signed if one.is_provenance]
     assert signed.statement.predicate_text == text
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import stat
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -28,7 +28,7 @@ from attest.oci.descriptor import (
 )
 from attest.oci.disk.files import locked_directory, read_inside, remove_inside, write_inside
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
-from attest.oci.interface import Artifact
+from attest.oci.interface import Artifact, CosignSuffix
 from attest.oci.referrer import REF_NAME, describe, is_fallback_tag, unique, with_entries
 from attest.reference import Digest, LayoutReference
 
@@ -37,6 +37,13 @@ MARKER_FILE: Final = "oci-layout"
 CONTAINERD_NAME: Final = "io.containerd.image.name"
 
 _COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
+# `cosign save` writes one image, and says what the other entries are (cosign's pkg/oci/layout).
+_KIND: Final = "kind"
+_SAVED_IMAGES: Final = ("dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex")
+_SAVED_KINDS: Final[Mapping[CosignSuffix, str]] = {
+    "sig": "dev.cosignproject.cosign/sigs",
+    "att": "dev.cosignproject.cosign/atts",
+}
 _OFFERED: Final = 20  # names in one message
 
 
@@ -81,6 +88,17 @@ class Layout:
             elif self._subject(entry) == subject:
                 found.append(self._described(entry))
         return unique(found)[: limits.REFERRERS + 1]
+
+    def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
+        """The entry of cosign's tag for `subject`, or the one that `cosign save` put beside the layout's only image."""
+        entries = self._entries()
+        tag = f"{subject.fallback_tag}.{suffix}"
+        found = [entry for entry in entries if tag in _tags(entry)] or _saved(entries, subject, suffix)
+        if not found:
+            return None
+        content = self.manifest(found[0])
+        media_type = found[0].media_type or _media_type(content, self._at(found[0].digest))
+        return replace(found[0], media_type=media_type)
 
     def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
         """Write the blobs and manifests, then all entries at once, without names; what fails leaves nothing."""
@@ -170,6 +188,8 @@ class Layout:
 
     def _is_image(self, entry: Descriptor) -> bool:
         """Whether to offer it: what cannot be read may be an image, and is not passed over in silence."""
+        if entry.annotations.get(_KIND, "") in _SAVED_KINDS.values():
+            return False
         if any(is_fallback_tag(tag) or _COSIGN_TAG.fullmatch(tag) for tag in _tags(entry)):
             return False
         try:
@@ -242,6 +262,13 @@ def _tags(entry: Descriptor) -> tuple[str, ...]:
     names = (entry.annotations.get(REF_NAME, ""), entry.annotations.get(CONTAINERD_NAME, ""))
     tags = (name.partition("@")[0].rpartition(":")[2] for name in names if name)
     return tuple(dict.fromkeys(tag for tag in tags if tag and "/" not in tag))
+
+
+def _saved(entries: Sequence[Descriptor], subject: Digest, suffix: CosignSuffix) -> list[Descriptor]:
+    """What `cosign save` kept for its image; which of several it belongs to could only be guessed."""
+    images = {entry.digest for entry in entries if entry.annotations.get(_KIND, "") in _SAVED_IMAGES}
+    kept = [entry for entry in entries if entry.annotations.get(_KIND, "") == _SAVED_KINDS.get(suffix)]
+    return kept if images == {subject} and len(kept) == 1 else []
 
 
 def _media_type(content: bytes, where: str) -> str:

@@ -21,7 +21,7 @@ from attest.oci.http.answer import Answer, printable
 from attest.oci.http.auth import PULL, PUSH, Access
 from attest.oci.http.endpoints import Endpoints
 from attest.oci.http.transport import Transport
-from attest.oci.interface import Artifact
+from attest.oci.interface import Artifact, CosignSuffix
 from attest.oci.referrer import describe, unique, with_entries
 from attest.oci.rounds import ask_all
 from attest.reference import Digest, RegistryReference
@@ -88,6 +88,18 @@ class Registry:
                 raise answer
             found.extend(answer)
         return unique(found)[: limits.REFERRERS + 1]
+
+    def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
+        """The manifest under cosign's tag for `subject`, or None; `manifest` does not ask for it again."""
+        tag = f"{subject.fallback_tag}.{suffix}"
+        where = f"{self._reference.name}:{tag}"
+        try:
+            answer = self._endpoints.get_manifest(tag, limits.MANIFEST, where)
+        except NotFound:
+            return None
+        descriptor = _described(answer, None, where)
+        self._keep(descriptor.digest, answer.body)
+        return descriptor
 
     def push_blob(self, content: bytes, media_type: str) -> Descriptor:
         """Write a blob unless it is there."""

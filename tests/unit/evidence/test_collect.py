@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from attest.evidence.collect import collect
-from attest.oci.image import load_image
+from attest.evidence.collect import fetch
 from attest.oci.interface import Artifact
 from attest.trust.signing import sign_image
 from tests import images
@@ -11,7 +10,7 @@ def test_a_bundle_that_hangs_off_two_digests_is_one_attestation_in_two_places() 
     pushed = images.push({"linux/amd64": images.local_build()})
     images.sign_provenance(pushed, "linux/amd64", images.local_build(), images.new_key())
 
-    (signed,) = collect(pushed.store, load_image(pushed.store)).signed
+    (signed,) = fetch(pushed.store)[1].signed
 
     assert {place.on for place in signed.places} == {pushed.digest, pushed.platforms["linux/amd64"].digest}
 
@@ -23,7 +22,7 @@ def test_nothing_is_asked_twice() -> None:
         images.sign_provenance(pushed, platform, images.local_build(), key)
     images.sign_index(pushed, key)
 
-    collect(pushed.store, load_image(pushed.store))
+    fetch(pushed.store)
 
     blobs = [asked for asked in pushed.store.asked if not asked.startswith("manifest")]
     assert len(blobs) == len(set(blobs))
@@ -34,7 +33,7 @@ def test_an_embedded_attestation_manifest_listed_as_a_referrer_is_not_a_second_o
     pushed = images.push({"linux/amd64": images.local_build()})
     pushed.store.list_referrer(pushed.platforms["linux/amd64"].digest, pushed.attestation_manifests["linux/amd64"])
 
-    evidence = collect(pushed.store, load_image(pushed.store))
+    evidence = fetch(pushed.store)[1]
 
     assert [attestation.places[0].found for attestation in evidence.attestations] == ["embedded"]
     assert not evidence.problems
@@ -49,7 +48,7 @@ def test_a_referrer_of_an_unknown_kind_is_reported() -> None:
         [Artifact(artifact_manifest(pushed.root, "application/vnd.cncf.notary.signature", layer, {}), pushed.digest)]
     )
 
-    (problem,) = collect(pushed.store, load_image(pushed.store)).problems
+    (problem,) = fetch(pushed.store)[1].problems
 
     assert problem.id == "artifact-unknown"
     assert "notary" in problem.message
@@ -64,7 +63,7 @@ def test_what_the_index_and_the_statement_disagree_about_is_a_problem() -> None:
     entry = images.attestation_entry(manifest, pushed.platforms["linux/amd64"].digest)
     wrong = images.push({"linux/amd64": None, "linux/arm64": None}, pushed.store, [entry])
 
-    problems = collect(wrong.store, load_image(wrong.store)).problems
+    problems = fetch(wrong.store)[1].problems
 
     assert [problem.id for problem in problems] == ["subject-elsewhere"]
 
@@ -75,7 +74,7 @@ def test_a_listed_referrer_that_is_gone_is_unread_and_hides_nothing() -> None:
     (signature,) = pushed.store.listed[pushed.digest]
     del pushed.store.contents[signature.digest]
 
-    evidence = collect(pushed.store, load_image(pushed.store))
+    evidence = fetch(pushed.store)[1]
 
     assert [error.reason for error in evidence.unread] == ["absent"]
     assert len(evidence.attestations) == 1

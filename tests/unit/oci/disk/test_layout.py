@@ -23,7 +23,7 @@ from attest.oci.interface import Artifact
 from attest.reference import Digest, LayoutReference, parse_reference
 from tests.unit.oci.samples import BUNDLE, blob_path, entry, image, index, referrer, write_layout
 
-ASSETS = Path(__file__).parents[2] / "assets" / "buildkit"
+ASSETS = Path(__file__).parents[3] / "assets" / "buildkit"
 ONE, TWO = image(1), image(2)
 ONE_DIGEST, TWO_DIGEST = Digest.of(ONE), Digest.of(TWO)
 
