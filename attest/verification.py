@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from attest.errors import StoreError
-from attest.evidence.attestation import Evidence
-from attest.evidence.collect import fetch
+from attest.evidence.attestation import Attestation, Evidence
+from attest.evidence.collect import fetch, with_files
 from attest.oci.image import Image
 from attest.oci.interface import Store
 from attest.policy import checks, source_checks
@@ -17,14 +17,14 @@ from attest.policy.report import Check, Level, Path, Report, Trusted
 from attest.trust.authentication import Trust, authenticate
 
 
-def verify_reference(store: Store, trust: Trust, expected: Expectations) -> Report:
-    """Fetch an image and its evidence, then verify; raises nothing of a store.
+def verify_reference(store: Store, trust: Trust, expected: Expectations, files: Sequence[Attestation] = ()) -> Report:
+    """Fetch an image and its evidence, add what `files` hold, then verify; raises nothing of a store.
 
     What could not be read is part of the report: a registry that is down is an unknown, never a stack trace.
     """
     try:
         image, evidence = fetch(store)
-        return verify(image, evidence, trust, expected)
+        return verify(image, with_files(image, evidence, files), trust, expected)
     except StoreError as error:
         unreachable = checks.image_unreachable(error)
         return Report(str(store.reference), None, (), (unreachable,), trusted=_trusted(trust), time=_now())

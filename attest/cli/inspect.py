@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from attest.cli.main import say
-from attest.cli.options import reach, store_options
-from attest.errors import StoreError
+from attest.cli.options import evidence_options, parse_platforms, platform_option, reach, read_files, store_options
+from attest.errors import StoreError, UsageError
+from attest.evidence.attestation import Attestation
 from attest.oci.document import Json
-from attest.reference import ImageReference, parse_reference
+from attest.oci.interface import Store
+from attest.reference import Digest, Platform, parse_reference
 
 
 @click.command("inspect", short_help="Show everything attached to an image, unverified.")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@platform_option
+@evidence_options
+@click.option("--raw", metavar="DIGEST", help="Print the exact bytes of one manifest, statement, bundle or payload.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @store_options
 def command(
-    images: tuple[str, ...], form: str, insecure_registries: tuple[str, ...], registry_ca_file: Path | None
+    images: tuple[str, ...],
+    platforms: tuple[str, ...],
+    evidence_files: tuple[Path, ...],
+    raw: str | None,
+    form: str,
+    insecure_registries: tuple[str, ...],
+    registry_ca_file: Path | None,
 ) -> int:
     """Show what is attached to IMAGE: platforms, provenance, SBOMs, signatures. Nothing of it is verified."""
     references = [parse_reference(image) for image in images]
+    wanted = parse_platforms(platforms)
+    files = read_files(evidence_files)
+    stores = (reach(reference, insecure_registries, registry_ca_file) for reference in references)
+    if raw is not None:
+        if len(references) > 1 or wanted:
+            raise UsageError("--raw is about one image and one digest", "", "Leave the rest out.")
+        return _print_raw(next(stores), Digest.parse(raw))
     shown: list[dict[str, Json]] = []
     exit_code = 0
-    for reference in references:
+    for store in stores:
         try:
-            shown.append(_inspect(reference, insecure_registries, registry_ca_file))
+            shown.append(_inspect(store, files, wanted))
         except StoreError as error:  # one image that cannot be read does not hide the others
             say(f"attest: {error}")
             exit_code = exit_code or error.exit_code
@@ -40,9 +59,19 @@ def command(
     return exit_code
 
 
-def _inspect(reference: ImageReference, insecure: tuple[str, ...], ca_file: Path | None) -> dict[str, Json]:
-    from attest.evidence.collect import fetch
+def _inspect(store: Store, files: Sequence[Attestation], wanted: Sequence[Platform]) -> dict[str, Json]:
+    from attest.evidence.collect import fetch, with_files
     from attest.evidence.inspection import inspection
 
-    store = reach(reference, insecure, ca_file)
-    return inspection(*fetch(store))
+    image, evidence = fetch(store)
+    if missing := image.lacks(wanted):
+        raise missing
+    return inspection(image, with_files(image, evidence, files), wanted)
+
+
+def _print_raw(store: Store, digest: Digest) -> int:
+    from attest.evidence.collect import fetch
+    from attest.evidence.raw import raw_content
+
+    click.echo(raw_content(store, *fetch(store), digest), nl=False)
+    return 0

@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "inspect": "attest.cli.inspect",
     "sign": "attest.cli.sign",
     "sbom": "attest.cli.sbom",
+    "download": "attest.cli.download",
     "demo": "attest.cli.demo",
 }
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from attest.errors import NotWritable
+from attest.evidence.attestation import Attestation
 from attest.oci.interface import Store
 from attest.reference import ImageReference, Platform
 
@@ -77,6 +78,35 @@ def allow_option(command: F) -> F:
     return click.option(
         "--allow-build-arg", "allowed", metavar="NAME", multiple=True, help="This build argument may be published."
     )(command)
+
+
+def evidence_options(command: F) -> F:
+    """Evidence that lies beside the image in files: as untrusted as what hangs off it."""
+    path = click.Path(dir_okay=False, path_type=Path)
+    bundles = click.option(
+        "--bundle", "--attestation", "evidence_files", metavar="FILE", multiple=True, type=path, help=_FILES
+    )
+    return bundles(command)
+
+
+_FILES = "Sigstore bundles, DSSE envelopes or statements to look at as well (one, or one a line; repeatable)."
+
+
+def read_files(paths: tuple[Path, ...]) -> tuple[Attestation, ...]:
+    """What --bundle and --attestation name. Raises UsageError, Unreadable, MalformedStatement."""
+    if not paths:
+        return ()
+    from attest.evidence.files import read_evidence
+
+    return tuple(attestation for path in paths for attestation in read_evidence(path))
+
+
+def output_option(command: F) -> F:
+    """Where the result goes."""
+    path = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--output", "-o", metavar="FILE", type=path, help="Write here instead of standard output.")(
+        command
+    )
 
 
 def platform_option(command: F) -> F:

@@ -154,13 +154,19 @@ def _found_lines(group: JsonObject) -> Iterator[str]:
         yield f"  {plain(text(attestation, 'predicateType'))}  {state}, {places}"
     for signature in children(group, "signatures"):
         places = ", ".join(_place(place) for place in children(signature, "places"))
-        hint = f"key hint {plain(text(signature, 'keyHint'))}" if text(signature, "keyHint") else "certificate"
-        yield f"  signature {text(signature, 'format')}, {hint}, {places}"
+        yield f"  signature {text(signature, 'format')}, {_claimed_signer(signature)}, {places}"
+
+
+def _claimed_signer(signature: JsonObject) -> str:
+    if name := text(signature, "identity"):
+        return f"says to be by {plain(name)} of {plain(text(signature, 'issuer')) or 'an unnamed issuer'}"
+    hint = text(signature, "keyHint")
+    return f"key hint {plain(hint)}" if hint else "by some key"
 
 
 def _place(place: JsonObject) -> str:
     digest = text(place, "on").removeprefix("sha256:")[:12]
-    return f"{text(place, 'found')} on {digest}"
+    return f"{text(place, 'found')} on {digest}" if digest else text(place, "found")
 
 
 def _provenance_lines(provenance: JsonObject, signed: bool) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from attest.cli.options import parse_platforms, platform_option, reach, store_options, write_output
+from attest.cli.options import output_option, parse_platforms, platform_option, reach, store_options, write_output
 from attest.errors import UsageError
 from attest.reference import parse_reference
 
@@ -14,12 +14,7 @@ from attest.reference import parse_reference
 @click.command("sbom", short_help="Write an image's SBOM as CycloneDX.")
 @click.argument("image", metavar="IMAGE")
 @platform_option
-@click.option(
-    "--output",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write here instead of to standard output.",
-)
+@output_option
 @store_options
 def command(
     image: str,

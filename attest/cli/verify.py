@@ -8,7 +8,16 @@ from typing import Final
 
 import click
 
-from attest.cli.options import parse_platforms, platform_option, reach, source_options, stated, store_options
+from attest.cli.options import (
+    evidence_options,
+    parse_platforms,
+    platform_option,
+    reach,
+    read_files,
+    source_options,
+    stated,
+    store_options,
+)
 from attest.policy.expectations import Expectations
 from attest.reference import parse_reference
 
@@ -28,6 +37,7 @@ WORST: Final = (1, 4, 3, 0)  # exit codes of several images: the first of these 
 @source_options
 @click.option("--signature-only", is_flag=True, help="Ask for a signature over the image and nothing of its source.")
 @platform_option
+@evidence_options
 @click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
 @store_options
 def command(
@@ -39,6 +49,7 @@ def command(
     source_branch: str,
     signature_only: bool,
     platforms: tuple[str, ...],
+    evidence_files: tuple[Path, ...],
     form: str,
     insecure_registries: tuple[str, ...],
     registry_ca_file: Path | None,
@@ -58,8 +69,9 @@ def command(
     from attest.verification import verify_reference
 
     trust = Trust(tuple(load_public_key(key, os.environ) for key in keys))
+    files = read_files(evidence_files)
     reports = [
-        verify_reference(reach(reference, insecure_registries, registry_ca_file), trust, expected)
+        verify_reference(reach(reference, insecure_registries, registry_ca_file), trust, expected, files)
         for reference in references
     ]
     click.echo(render_reports(reports, form), nl=False)

@@ -24,7 +24,8 @@ _PLACE: Final = Place("file")
 def read_evidence(path: Path) -> tuple[Attestation, ...]:
     """What a file holds, in its order. Raises UsageError (no such file), Unreadable, MalformedStatement."""
     content = _content(path)
-    texts = [content] if _is_document(content) else [line for line in content.splitlines() if line.strip()]
+    lines = [line for line in content.splitlines() if line.strip()]
+    texts = [content] if lines and _is_document(content) else lines
     if len(texts) > limits.STATEMENTS:
         raise Unreadable(f"{path}: {len(texts)} lines, more than the {limits.STATEMENTS} that are read")
     if not texts:

@@ -36,6 +36,7 @@ _FRONTENDS: Final = frozenset({"source", "cmdline", "build-arg:BUILDKIT_SYNTAX"}
 _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
+_AT_REF: Final = re.compile(r"git\+(\w+://(?:[^/@#?]*@)?[^@#?]+)@(refs/[^@#?]+|[0-9a-f]{40})")
 # The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
 _DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@][\w.:@-]+)?")
 
@@ -186,7 +187,7 @@ def git_context(uri: str, digests: Mapping[str, str]) -> Source:
     A bare `#v1` is a branch if there is one of that name, and is recorded alike; only `refs/heads/…` and a full commit
     say what the object is.
     """
-    address, _, fragment = uri.partition("#")
+    address, _, fragment = _with_fragment(uri).partition("#")
     ref, _, directory = fragment.partition(":")
     query = dict(parse_qsl(address.partition("?")[2]))
     for name, prefix in _QUERY.items():
@@ -202,6 +203,12 @@ def git_context(uri: str, digests: Mapping[str, str]) -> Source:
         ref=ref,
         directory=directory or query.get("subdir", ""),
     )
+
+
+def _with_fragment(uri: str) -> str:
+    """GitHub's generators write `git+https://host/repo@refs/tags/v1` (SPDX 2.3, 7.7) for what others write with #."""
+    match = _AT_REF.fullmatch(uri)
+    return f"{match[1]}#{match[2]}" if match else uri
 
 
 def _replacements(build_type: str, config: JsonObject, request: JsonObject) -> Iterator[str]:
