@@ -161,7 +161,7 @@ def command(
     result = run_build(builder, request, os.environ, _vcs(checkout, bool(tree.changed)))
     for target in _one_a_repository(targets):
         publication = publish(
-            partial(reach, target.at(result.digest), insecure_registries, registry_ca_file),
+            partial(reach, target.at(result.digest), insecure_registries, registry_ca_file, mount_from=targets[0]),
             job,
             lambda name: raw_tag_object(directory or Path(), name, os.environ),
             signing_key,

@@ -27,7 +27,7 @@ def store_options(command: F) -> F:
         metavar="HOST",
         multiple=True,
         envvar="ATTEST_INSECURE_REGISTRY",
-        help="Speak plain HTTP with this registry; loopback hosts need no saying.",
+        help="Speak plain HTTP with this registry; loopback hosts need no saying, unless a CA file is given.",
     )
     authority = click.option(
         "--registry-ca-file",
@@ -125,12 +125,19 @@ def parse_platforms(names: tuple[str, ...]) -> tuple[Platform, ...]:
     return tuple(Platform.parse(name) for value in names for name in value.split(","))
 
 
-def reach(reference: ImageReference, insecure_registries: tuple[str, ...], registry_ca_file: Path | None) -> Store:
-    """The store that holds this image."""
+def reach(
+    reference: ImageReference,
+    insecure_registries: tuple[str, ...],
+    registry_ca_file: Path | None,
+    mount_from: ImageReference | None = None,
+) -> Store:
+    """The store that holds this image; `mount_from` was given the same evidence before."""
     from attest.oci.stores import open_store
 
     hosts = frozenset(host for value in insecure_registries for host in value.replace(",", " ").split())
-    return open_store(reference, insecure_hosts=hosts, ca_file=registry_ca_file, environ=os.environ)
+    return open_store(
+        reference, insecure_hosts=hosts, ca_file=registry_ca_file, environ=os.environ, mount_from=mount_from
+    )
 
 
 def require_place(path: Path | None) -> None:

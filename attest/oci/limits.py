@@ -19,10 +19,11 @@ STATEMENTS: Final = 100  # statements in one attestation manifest; BuildKit writ
 EVIDENCE: Final = 512 * MiB  # all statements and bundles of one image, which are held at the same time
 REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here
 
-PARALLEL: Final = 8  # requests in flight; registries throttle above ten a client
+PARALLEL: Final = 16  # requests in flight: what there is to ask about one platform is 14 questions, one round
 CONNECT_SECONDS: Final = 10.0
-READ_SECONDS: Final = 60.0  # without a byte; a large blob that flows may take longer
+READ_SECONDS: Final = 60.0  # without a byte, and for all headers; a large blob that flows may take longer
 TRANSFER_SECONDS: Final = 600.0  # one body: the largest SBOM at 220 KiB/s; a registry that drips ends here
+COMMAND_SECONDS: Final = 1800.0  # all questions to one registry about one image; a CI job is stopped after an hour
 REDIRECTS: Final = 5  # a blob's way to its storage is one or two
 RETRIES: Final = 3  # of reading; what fails four times will not heal while we wait
 RETRY_AFTER_SECONDS: Final = 10.0  # a registry that asks for more is not waited for: the job should say so

@@ -15,10 +15,12 @@ def open_store(
     insecure_hosts: frozenset[str] = frozenset(),
     ca_file: Path | None = None,
     environ: Mapping[str, str],
+    mount_from: ImageReference | None = None,
 ) -> Store:
     """The store of this reference; nothing is read yet. Raises UsageError for an unusable CA file.
 
-    `insecure_hosts` are `HOST[:PORT]` as in references, spoken to without TLS; `ca_file` holds the only CAs believed.
+    `insecure_hosts` are `HOST[:PORT]` as in references, spoken to without TLS; `ca_file` holds the only CAs believed;
+    `mount_from` may hold the same blobs already, which helps where it is a repository of the same registry.
     """
     match reference:
         case LayoutReference():
@@ -28,4 +30,13 @@ def open_store(
         case RegistryReference():
             from attest.oci.http.registry import Registry  # brings urllib3, which takes a tenth of a second
 
-            return Registry(reference, insecure_hosts=insecure_hosts, ca_file=ca_file, environ=environ)
+            source = _repository_beside(reference, mount_from)
+            return Registry(
+                reference, insecure_hosts=insecure_hosts, ca_file=ca_file, environ=environ, mount_from=source
+            )
+
+
+def _repository_beside(reference: RegistryReference, other: ImageReference | None) -> str:
+    if not isinstance(other, RegistryReference) or other.host != reference.host:
+        return ""
+    return other.repository if other.repository != reference.repository else ""

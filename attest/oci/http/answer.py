@@ -15,13 +15,17 @@ _QUOTED: Final = 200  # characters of a server's own words in one message
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question; `limit` is the number of bytes that a good answer's body may have."""
+    """One question; `limit` is the number of bytes that a good answer's body may have.
+
+    `repeatable` says of a request that writes that doing it twice is doing it once: its address is its content's.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     limit: int = limits.ANSWER
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
@@ -52,10 +52,13 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 class Access:
     """One repository of one registry, with the authority that was given us so far. May be used by several threads."""
 
-    def __init__(self, reference: RegistryReference, transport: Transport, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, reference: RegistryReference, transport: Transport, environ: Mapping[str, str], mount_from: str = ""
+    ) -> None:
         self._reference = reference
         self._transport = transport
         self._environ = environ
+        self._mount_from = mount_from
         self._home = origin(transport.address(reference.host))
         self._search: Search | None = None
         self._headers: dict[str, str] = {}
@@ -113,8 +116,10 @@ class Access:
         """Ask the realm; without credentials too, since public repositories hand tokens to anybody."""
         realm, service = parameters.get("realm", ""), parameters.get("service", "")
         self._require_safe(realm)
-        asked = {"service": service} if service else {}
-        asked["scope"] = f"repository:{self._reference.repository}:{action}"
+        asked = [("service", service)] if service else []
+        asked.append(("scope", f"repository:{self._reference.repository}:{action}"))
+        if self._mount_from and action == PUSH:
+            asked.append(("scope", f"repository:{self._mount_from}:{PULL}"))
         answer = self._ask_realm(realm, asked, self._login())
         where = f"{self._reference.name}: no token to {'read' if action == PULL else 'write'}"
         if answer.status in (400, 401, 403):
@@ -129,14 +134,12 @@ class Access:
             raise Unreadable(f"{where}: {host_of(realm)} answers without a usable one")
         return token
 
-    def _ask_realm(self, realm: str, asked: Mapping[str, str], login: Login | None) -> Answer:
+    def _ask_realm(self, realm: str, asked: Sequence[tuple[str, str]], login: Login | None) -> Answer:
         if login is not None and login.identity_token:
-            form = {
-                **asked,
-                "grant_type": "refresh_token",
-                "client_id": "attest",
-                "refresh_token": login.identity_token,
-            }
+            scopes = " ".join(value for name, value in asked if name == "scope")  # one field, unlike in an address
+            form = [item for item in asked if item[0] != "scope"]
+            form += [("scope", scopes), ("grant_type", "refresh_token"), ("client_id", "attest")]
+            form.append(("refresh_token", login.identity_token))
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
             return self._transport.send(Request("POST", realm, headers, urlencode(form).encode()))
         joint = "&" if split(realm).query else "?"

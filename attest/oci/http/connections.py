@@ -25,6 +25,7 @@ from urllib3.exceptions import (
 from attest.errors import Unreachable, Unreadable, UsageError
 from attest.oci import limits
 from attest.oci.http.answer import printable
+from attest.oci.http.patience import POOLS
 
 _PORTS: Final = {"https": 443, "http": 80}
 # The first that fits, so subclasses stand before their bases.
@@ -58,13 +59,15 @@ class Connections:
 
     def _open(self, scheme: str, proxy: str) -> urllib3.PoolManager:
         trust = self._trust or _systems_trust() if scheme == "https" else None  # reading the CAs takes 20 ms
-        if not proxy:
-            return urllib3.PoolManager(maxsize=limits.PARALLEL, block=True, ssl_context=trust)
-        userinfo = unquote(split(proxy).netloc.rpartition("@")[0])
-        headers = urllib3.make_headers(proxy_basic_auth=userinfo) if userinfo else None
-        return urllib3.ProxyManager(
-            proxy, proxy_headers=headers, maxsize=limits.PARALLEL, block=True, ssl_context=trust
-        )
+        manager = urllib3.PoolManager(maxsize=limits.PARALLEL, block=True, ssl_context=trust)
+        if proxy:
+            userinfo = unquote(split(proxy).netloc.rpartition("@")[0])
+            headers = urllib3.make_headers(proxy_basic_auth=userinfo) if userinfo else None
+            manager = urllib3.ProxyManager(
+                proxy, proxy_headers=headers, maxsize=limits.PARALLEL, block=True, ssl_context=trust
+            )
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def _proxy(self, parts: SplitResult) -> str:
         """The proxy that the environment names for this address, as curl and Go's programs read it."""

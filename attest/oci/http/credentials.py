@@ -1,8 +1,8 @@
 """Whose name we go by at a registry: the places where docker, podman and GitLab keep credentials, in a fixed order.
 
-1. ATTEST_REGISTRY_USER and ATTEST_REGISTRY_PASSWORD; 2. docker's config.json with its helpers; 3. podman's auth.json;
-4. the variables of a GitLab job, for the registry that they name. What could not be read is noted, not raised: the
-registry may answer to anybody.
+1. ATTEST_REGISTRY_USER and ATTEST_REGISTRY_PASSWORD; 2. DOCKER_AUTH_CONFIG, a config.json's text, as GitLab's
+runner reads it; 3. docker's config.json with its helpers; 4. podman's auth.json; 5. the variables of a GitLab job, for
+the registry that they name. What could not be read is noted, not raised: the registry may answer to anybody.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Search:
 def find_login(host: str, repository: str, environ: Mapping[str, str]) -> Search:
     """The first credentials for `host`. Raises nothing."""
     seeker = _Seeker(host, repository, environ)
-    for place in (seeker.attest, seeker.docker, seeker.podman, seeker.gitlab):
+    for place in (seeker.attest, seeker.variable, seeker.docker, seeker.podman, seeker.gitlab):
         try:
             login = place()
         except Unreadable as error:
@@ -77,15 +77,23 @@ class _Seeker:
             self.notes.append("only one of ATTEST_REGISTRY_USER and ATTEST_REGISTRY_PASSWORD is set")
         return Login("ATTEST_REGISTRY_USER", user, password) if user and password else None
 
+    def variable(self) -> Login | None:
+        name = "DOCKER_AUTH_CONFIG"
+        content = self._named(name)
+        return self._from_config(parse_object(content.encode(), name), name) if content.strip() else None
+
     def docker(self) -> Login | None:
         home = self._named("HOME")
         folder = self._named("DOCKER_CONFIG") or (f"{home}/.docker" if home else "")
         return self._file(Path(folder, "config.json")) if folder else None
 
     def podman(self) -> Login | None:
-        runtime = self._named("XDG_RUNTIME_DIR")
-        path = self._named("REGISTRY_AUTH_FILE") or (f"{runtime}/containers/auth.json" if runtime else "")
-        return self._file(Path(path)) if path else None
+        if path := self._named("REGISTRY_AUTH_FILE"):
+            return self._file(Path(path))
+        folders = [self._named("XDG_RUNTIME_DIR"), self._named("XDG_CONFIG_HOME")]
+        folders.append(f"{self._named('HOME')}/.config" if self._named("HOME") else "")
+        logins = (self._file(Path(folder, "containers", "auth.json")) for folder in folders if folder)
+        return next(filter(None, logins), None)
 
     def gitlab(self) -> Login | None:
         user, password = self._named("CI_REGISTRY_USER"), self._named("CI_REGISTRY_PASSWORD")
@@ -104,7 +112,10 @@ class _Seeker:
             return None
         except OSError as error:
             raise Unreadable(f"{path} cannot be read: {error.strerror}") from None
-        return self._from_helper(config) or self._from_entries(child(config, "auths"), str(path))
+        return self._from_config(config, str(path))
+
+    def _from_config(self, config: JsonObject, source: str) -> Login | None:
+        return self._from_helper(config) or self._from_entries(child(config, "auths"), source)
 
     def _from_helper(self, config: JsonObject) -> Login | None:
         helpers = child(config, "credHelpers")

@@ -66,14 +66,21 @@ class Endpoints:
     def put_manifest(self, name: str, content: bytes, media_type: str, where: str) -> Answer:
         """Write a manifest under a tag or its digest."""
         url = f"{self._address}/manifests/{name}"
-        return self._written(Request("PUT", url, {"Content-Type": media_type}, content), where)
+        by_digest = ":" in name
+        return self._written(Request("PUT", url, {"Content-Type": media_type}, content, repeatable=by_digest), where)
 
-    def put_blob(self, digest: Digest, content: bytes, where: str) -> None:
-        """Write a blob in one piece, unless it is there ("Pushing a blob monolithically", POST then PUT)."""
+    def put_blob(self, digest: Digest, content: bytes, where: str, mount_from: str = "") -> None:
+        """Write a blob in one piece, unless it is there ("Pushing a blob monolithically", POST then PUT).
+
+        Where `mount_from`, another repository, has it, the registry may take it from there ("Mounting a blob").
+        """
         if self._access.send(Request("HEAD", f"{self._address}/blobs/{digest}"), PUSH).status == 200:
             return
-        url = f"{self._address}/blobs/uploads/"
+        source = f"?mount={quote(str(digest))}&from={quote(mount_from)}" if mount_from else ""
+        url = f"{self._address}/blobs/uploads/{source}"
         begun = self._written(Request("POST", url), where)
+        if mount_from and begun.status == 201:
+            return
         try:
             place = self._transport.follow(url, begun.headers.get("Location", ""))
         except Unreadable as error:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from attest.errors import InvalidReference, NotFound, NotWritable, StoreError, Unreadable
 from attest.oci import limits
@@ -26,9 +27,14 @@ from attest.oci.referrer import describe, unique, with_entries
 from attest.oci.rounds import ask_all
 from attest.reference import Digest, RegistryReference
 
+_LATER: Final = (0.0, 0.5)  # seconds before a new referrer is looked for; some registries list it a moment later
+
 
 class Registry:
-    """The repository that the reference names. May be used by several threads; `wait` is given seconds to wait."""
+    """The repository that the reference names. May be used by several threads; `wait` is given seconds to wait.
+
+    `mount_from` is another repository of this registry that may hold the same blobs.
+    """
 
     def __init__(
         self,
@@ -38,11 +44,14 @@ class Registry:
         ca_file: Path | None = None,
         environ: Mapping[str, str],
         wait: Callable[[float], None] = time.sleep,
+        mount_from: str = "",
     ) -> None:
         self._reference = reference
         self._transport = Transport(insecure_hosts, ca_file, environ, wait)
         address = f"{self._transport.address(reference.host)}/v2/{reference.repository}"
-        self._endpoints = Endpoints(address, self._transport, Access(reference, self._transport, environ))
+        access = Access(reference, self._transport, environ, mount_from)
+        self._endpoints = Endpoints(address, self._transport, access)
+        self._mount_from = mount_from
         self._kept: dict[Digest, bytes] = {}
         self._lock = threading.Lock()
 
@@ -104,7 +113,7 @@ class Registry:
     def push_blob(self, content: bytes, media_type: str) -> Descriptor:
         """Write a blob unless it is there."""
         descriptor = Descriptor.of(content, media_type)
-        self._endpoints.put_blob(descriptor.digest, content, self._at(descriptor.digest))
+        self._endpoints.put_blob(descriptor.digest, content, self._at(descriptor.digest), self._mount_from)
         return descriptor
 
     def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
@@ -114,15 +123,30 @@ class Registry:
         for answer in ask_all(lambda content: self.push_blob(content, ""), blobs):
             if isinstance(answer, StoreError):
                 raise answer
+        listed: dict[Digest, list[Descriptor]] = {}
         unlisted: dict[Digest, list[Descriptor]] = {}
         for artifact, entry in zip(artifacts, entries, strict=True):
             where = self._at(entry.digest)
             put = self._endpoints.put_manifest(str(entry.digest), artifact.manifest, entry.media_type, where)
-            if not _lists_itself(put, artifact.subject):
-                unlisted.setdefault(artifact.subject, []).append(entry)
+            (listed if _lists_itself(put, artifact.subject) else unlisted).setdefault(artifact.subject, []).append(
+                entry
+            )
+        for subject, promised in listed.items():
+            unlisted.setdefault(subject, []).extend(self._broken_promises(subject, promised))
         for subject, missing in unlisted.items():
             self._tag(subject, missing)
         return tuple(entries)
+
+    def _broken_promises(self, subject: Digest, entries: Sequence[Descriptor]) -> list[Descriptor]:
+        """What the referrers API does not list although the registry said so: ECR says so and has no such API."""
+        missing = list(entries)
+        for seconds in _LATER:
+            self._transport.pause(seconds, seconds)
+            found = {entry.digest for entry in self._listed(subject)}
+            missing = [entry for entry in entries if entry.digest not in found]
+            if not missing:
+                break
+        return missing
 
     def _listed(self, subject: Digest) -> tuple[Descriptor, ...]:
         """All pages of the referrers API; nothing where there is no such API."""
@@ -158,6 +182,8 @@ class Registry:
         Registries ignore If-Match, so a writer on another machine that read before us may write after us. It needs
         about as long from its reading to its writing as we do: we look again after at least that long.
         """
+        if not entries:
+            return
         where = f"{self._reference.name}:{subject.fallback_tag}"
         with locked_name(where):
             for attempt in range(1, limits.FALLBACK_TRIES + 1):
@@ -193,10 +219,7 @@ class Registry:
 
 
 def _lists_itself(answer: Answer, subject: Digest) -> bool:
-    """Whether the registry says that its referrers API will list what was just written.
-
-    One registry says so and has no such API; if that is to be caught, then here, by asking it.
-    """
+    """Whether the registry says that its referrers API will list what was just written."""
     return answer.headers.get("OCI-Subject", "") == str(subject)
 
 

@@ -2,11 +2,13 @@
 
 - Credentials go to the origin that they were asked for by, never along a redirect.
 - TLS is left out only towards this machine and hosts that the user named; no answer leads from https to http.
-- Reading is tried again where that may help, writing never: the registry may have done it.
+- Reading is tried again where that may help, and writing what its own digest names. Nothing else is: the registry
+  may have done it. Only where it says that it did not (429) everything may be asked again.
 """
 
 from __future__ import annotations
 
+import io
 import random
 import time
 from collections.abc import Callable, Mapping
@@ -23,10 +25,12 @@ from attest.errors import Unreachable, Unreadable
 from attest.oci import limits
 from attest.oci.http.answer import Answer, Request, printable
 from attest.oci.http.connections import Connections, host_of, is_loopback, origin, split, unreachable
+from attest.oci.http.patience import time_limit
 
 _READING: Final = frozenset({"GET", "HEAD"})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _PASSING: Final = frozenset({429, 502, 503, 504})
+_UNDONE: Final = frozenset({429})
 _CHUNK: Final = 256 * 1024
 _TIMEOUT: Final = urllib3.Timeout(connect=limits.CONNECT_SECONDS, read=limits.READ_SECONDS)
 _HUB: Final = {"docker.io": "registry-1.docker.io"}
@@ -44,6 +48,8 @@ class Transport:
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
         self._insecure_hosts = insecure_hosts
+        self._has_own_ca = ca_file is not None
+        self._ends = time.monotonic() + limits.COMMAND_SECONDS
         self._connections = Connections(ca_file, environ)
         self._wait = wait
 
@@ -52,8 +58,8 @@ class Transport:
         return f"{'http' if self.is_plain(host) else 'https'}://{_HUB.get(host, host)}"
 
     def is_plain(self, host: str) -> bool:
-        """Whether TLS is left out towards `HOST[:PORT]`."""
-        return host in self._insecure_hosts or is_loopback(host)
+        """Whether TLS is left out towards `HOST[:PORT]`: to this machine unless a CA is named, else where told to."""
+        return host in self._insecure_hosts or (is_loopback(host) and not self._has_own_ca)
 
     def pause(self, seconds: float, spread: float) -> None:
         """Wait so long and up to `spread` seconds more, so that many who failed together do not come back together."""
@@ -88,24 +94,34 @@ class Transport:
         return target
 
     def _persistently(self, request: Request, url: str, authorization: str) -> Answer:
-        left = limits.RETRIES if request.method in _READING else 0
+        left = limits.RETRIES
+        is_repeatable = request.repeatable or request.method in _READING
         while True:
             asked_for = 0.0
             try:
                 answer = self._once(request, url, authorization)
             except HTTPError as error:
                 # Not after a time limit: to wait for it four times would take minutes.
-                if not left or not isinstance(error, (ProtocolError, NewConnectionError)):
+                may_help = is_repeatable and isinstance(error, (ProtocolError, NewConnectionError))
+                if not left or not may_help:
                     raise unreachable(url, error) from None
             else:
                 asked_for = _retry_after(answer)
-                if not left or answer.status not in _PASSING or asked_for > limits.RETRY_AFTER_SECONDS:
+                may_help = answer.status in (_PASSING if is_repeatable else _UNDONE)
+                if not left or not may_help or asked_for > limits.RETRY_AFTER_SECONDS:
                     return answer
             backoff = 0.8 / 2**left  # 0.1, 0.2 and 0.4 s
             self.pause(max(asked_for, backoff), backoff)
             left -= 1
 
     def _once(self, request: Request, url: str, authorization: str) -> Answer:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise Unreachable(
+                f"{host_of(url)}: took more than {limits.COMMAND_SECONDS:.0f} s for all that was asked",
+                "",
+                "A registry that is this slow is overloaded, or wants us to wait for ever. Try again later.",
+            )
         headers = {"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}", **request.headers}
         if authorization:
             headers["Authorization"] = authorization
@@ -121,10 +137,20 @@ class Transport:
             decode_content=False,
         )
         try:
-            return Answer(response.status, response.headers, _body(response, request.limit, host_of(url)), url)
+            body = _body_within(min(left, limits.TRANSFER_SECONDS), response, request.limit, host_of(url))
+            return Answer(response.status, response.headers, body, url)
         finally:
             response.close()
             response.release_conn()  # a pool lends so many connections and no more
+
+
+def _body_within(seconds: float, response: urllib3.BaseHTTPResponse, limit: int, where: str) -> bytes:
+    with time_limit(seconds, response.shutdown) as is_over:
+        try:
+            return _body(response, limit, where)
+        finally:
+            if is_over.is_set():
+                raise Unreachable(f"{where}: one answer took more than {seconds:.0f} s")
 
 
 def _body(response: urllib3.BaseHTTPResponse, limit: int, where: str) -> bytes:
@@ -134,23 +160,20 @@ def _body(response: urllib3.BaseHTTPResponse, limit: int, where: str) -> bytes:
     if good and encoding not in ("", "identity"):
         raise Unreadable(f"{where}: answers with Content-Encoding {printable(encoding)}", "We asked for plain bytes.")
     most = limit if good else limits.ANSWER
-    content = _read(response, most + 1, where)
+    content = _read(response, most + 1)
     if good and len(content) > most:
         raise Unreadable(f"{where}: answers with more than the {most} bytes expected or allowed")
     return content
 
 
-def _read(response: urllib3.BaseHTTPResponse, most: int, where: str) -> bytes:
-    deadline = time.monotonic() + limits.TRANSFER_SECONDS
-    content = bytearray()
-    while len(content) < most:
-        chunk = response.read1(min(_CHUNK, most - len(content)), decode_content=False)
+def _read(response: urllib3.BaseHTTPResponse, most: int) -> bytes:
+    content = io.BytesIO()  # what it holds is handed over without a copy
+    while (missing := most - content.tell()) > 0:
+        chunk = response.read1(min(_CHUNK, missing), decode_content=False)
         if not chunk:
             break
-        content += chunk
-        if time.monotonic() > deadline:
-            raise Unreachable(f"{where}: one answer took more than {limits.TRANSFER_SECONDS:.0f} s")
-    return bytes(content)
+        content.write(chunk)
+    return content.getvalue()
 
 
 def _retry_after(answer: Answer) -> float:

@@ -30,11 +30,12 @@ def open_at(
     rest: str = ":1",
     environ: Mapping[str, str] = NOTHING,
     wait: Callable[[float], None] = lambda _: None,
+    mount_from: str = "",
 ) -> Registry:
     """A registry store for a test repository, which waits for nothing unless told to."""
     reference = parse_reference(f"{host}/{NAME}{rest}")
     assert isinstance(reference, RegistryReference)
-    return Registry(reference, environ=environ, wait=wait)
+    return Registry(reference, environ=environ, wait=wait, mount_from=mount_from)
 
 
 @dataclass
@@ -45,6 +46,7 @@ class MemoryRegistry:
     blobs: dict[str, bytes] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
     referrers_api: bool = False
+    says_subject: bool = False
     location: Callable[[Request], str] = lambda _: f"/v2/{NAME}/blobs/uploads/session?state=a%2Fb"
     before: Callable[[Request], Response | None] = lambda _: None
 
@@ -75,7 +77,7 @@ class MemoryRegistry:
             content = request.get_data()
             self.manifests[name] = (request.headers["Content-Type"], content)
             subject = json.loads(content).get("subject")
-            said = {"OCI-Subject": subject["digest"]} if subject and self.referrers_api else {}
+            said = {"OCI-Subject": subject["digest"]} if subject and (self.referrers_api or self.says_subject) else {}
             return Response(status=201, headers=said)
         if name not in self.manifests:
             return error(404, "MANIFEST_UNKNOWN", "manifest unknown")

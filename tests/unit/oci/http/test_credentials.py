@@ -73,8 +73,32 @@ def test_places_are_asked_in_their_order(tmp_path: Path, docker: Path) -> None:
     assert _user(environ) == "podman"
     environ |= _write(docker, {"auths": {HOST: _encoded("docker")}})
     assert _user(environ) == "docker"
+    environ["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {HOST: _encoded("variable")}})
+    assert _user(environ) == "variable"
     environ |= {"ATTEST_REGISTRY_USER": "me", "ATTEST_REGISTRY_PASSWORD": SECRET}
     assert _user(environ) == "me"
+
+
+def test_the_variable_that_holds_a_config_may_name_another_registry_only(docker: Path) -> None:
+    environ = _write(docker, {"auths": {HOST: _encoded("docker")}})
+    environ["DOCKER_AUTH_CONFIG"] = json.dumps({"auths": {"other.example": _encoded("variable")}})
+    assert _user(environ) == "docker"
+    assert _user(environ, "other.example") == "variable"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"auths": {"registry.example.com": {"auth": "?"}}}'])
+def test_a_variable_that_holds_rubbish_is_noted_without_its_text(docker: Path, text: str) -> None:
+    found = _find({**_write(docker, {"auths": {HOST: _encoded("docker")}}), "DOCKER_AUTH_CONFIG": text})
+    assert found.login is not None
+    assert found.login.user == "docker"
+    assert "DOCKER_AUTH_CONFIG" in found.notes[0]
+
+
+@pytest.mark.parametrize("variable", ["HOME", "XDG_CONFIG_HOME"])
+def test_podman_without_a_runtime_folder_keeps_its_file_at_home(tmp_path: Path, variable: str) -> None:
+    folder = tmp_path / (".config" if variable == "HOME" else "") / "containers"
+    _write(folder, {"auths": {HOST: _encoded("podman")}}, "auth.json")
+    assert _user({variable: str(tmp_path)}) == "podman"
 
 
 def test_gitlabs_variables_hold_for_gitlabs_registry_only() -> None:

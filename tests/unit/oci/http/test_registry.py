@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import json
@@ -7,6 +8,7 @@ import multiprocessing
 import tempfile
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -905,7 +907,6 @@ def test_only_a_manifest_that_refers_to_the_subject_is_attached_to_it(
         (404, NotFound),
         (405, NotWritable),
         (413, NotWritable),
-        (429, Throttled),
         (500, Unreachable),
     ],
 )
@@ -924,6 +925,137 @@ def test_a_registry_that_does_not_take_it_says_why_and_is_asked_once(
         assert type(caught.value) is kind
         assert "read-only" in caught.value.detail
         assert len([method for method, _ in memory.seen if method in ("PUT", "POST")]) == 1
+
+
+def test_what_the_registry_says_it_did_not_do_is_asked_again(memory: MemoryRegistry, store: Registry) -> None:
+    refusals = iter([error(429, "TOOMANYREQUESTS", "slow down")] * 2)
+    memory.before = lambda request: next(refusals, None) if request.method == "POST" else None
+
+    store.push_blob(b"new", "")
+
+    assert list(memory.blobs.values())[-1] == b"new"
+    assert [method for method, _ in memory.seen] == ["HEAD", "POST", "POST", "POST", "PUT"]
+
+
+def test_who_goes_on_refusing_is_throttling(memory: MemoryRegistry, store: Registry) -> None:
+    memory.before = lambda request: error(429, "TOOMANYREQUESTS", "slow down") if request.method == "PUT" else None
+    with pytest.raises(Throttled, match="too many requests"):
+        store.attach([Artifact(referrer(ONE), DIGEST)])
+    assert len(memory.asked("PUT")) == 1 + limits.RETRIES
+
+
+@pytest.mark.parametrize(("name", "times"), [(str(Digest.of(referrer(ONE))), 2), (DIGEST.fallback_tag, 1)])
+def test_only_what_its_own_digest_names_is_written_again_after_a_broken_connection(
+    memory: MemoryRegistry, store: Registry, name: str, times: int
+) -> None:
+    """Another writer may have changed the fallback tag since: whether ours arrived is looked up, not guessed."""
+    failures = iter([Response(status=503)])
+    wanted = f"/manifests/{name}"
+    memory.before = lambda request: (
+        next(failures, None) if request.method == "PUT" and request.path.endswith(wanted) else None
+    )
+    with contextlib.suppress(Unreachable):
+        store.attach([Artifact(referrer(ONE), DIGEST)])
+    assert memory.asked("PUT").count(f"manifests/{name}") == times
+
+
+def test_headers_that_drip_end_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte begins a socket's own limit anew."""
+    monkeypatch.setattr(limits, "READ_SECONDS", 0.1)
+    drops = [b"HTTP/1.1 200 OK\r\n", *[b"X: y\r\n"] * 50]
+    with (
+        raw_server(*drops, then=lambda: time.sleep(0.01)) as (host, calls),
+        pytest.raises(Unreachable, match="no answer"),
+    ):
+        open_at(host).resolve()
+    assert len(calls) == 1
+
+
+def test_a_chunk_size_that_drips_ends_at_the_time_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TRANSFER_SECONDS", 0.1)
+    drops = [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *[b"0"] * 200]
+    with (
+        raw_server(*drops, then=lambda: time.sleep(0.01)) as (host, _),
+        pytest.raises(Unreachable, match="took more than"),
+    ):
+        open_at(host).resolve()
+
+
+def test_all_questions_together_have_a_time_limit(
+    memory: MemoryRegistry, server: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COMMAND_SECONDS", 0.05)
+    slow = open_at(host_of(server))
+    time.sleep(0.06)
+    with pytest.raises(Unreachable, match="for all that was asked"):
+        slow.resolve()
+    assert memory.seen == []
+
+
+def test_a_registry_that_promises_to_list_and_does_not_gets_the_fallback_tag(
+    memory: MemoryRegistry, store: Registry
+) -> None:
+    """ECR answers a push with OCI-Subject and has no referrers API (sigstore-js#1183)."""
+    memory.says_subject = True
+    store.attach([Artifact(referrer(ONE), DIGEST)])
+
+    assert f"manifests/{DIGEST.fallback_tag}" in memory.asked("PUT")
+    assert len(store.referrers(DIGEST)) == 1
+
+
+def test_where_the_referrers_api_works_there_is_no_fallback_tag(memory: MemoryRegistry, store: Registry) -> None:
+    memory.referrers_api = True
+    store.attach([Artifact(referrer(ONE), DIGEST), Artifact(referrer(ONE, 2), DIGEST)])
+
+    assert len(memory.asked("PUT")) == len(memory.blobs) + 2 - 1
+    assert memory.asked("GET") == [f"referrers/{DIGEST}"]
+    assert len(store.referrers(DIGEST)) == 2
+
+
+def test_a_registry_that_lists_a_little_later_is_asked_again(memory: MemoryRegistry, store: Registry) -> None:
+    memory.referrers_api = True
+    late = iter([listing([])])
+    memory.before = lambda request: next(late, None) if "/referrers/" in request.path else None
+    store.attach([Artifact(referrer(ONE), DIGEST)])
+
+    assert f"manifests/{DIGEST.fallback_tag}" not in memory.asked("PUT")
+
+
+def test_a_blob_is_mounted_from_the_repository_that_has_it(memory: MemoryRegistry, server: HTTPServer) -> None:
+    asked: list[dict[str, str]] = []
+
+    def mounted(request: Request) -> Response | None:
+        if request.method != "POST":
+            return None
+        asked.append(dict(request.args))
+        return Response(status=201)
+
+    memory.before = mounted
+    descriptor = open_at(host_of(server), mount_from="acme/first").push_blob(b"new", "")
+
+    assert asked == [{"mount": str(descriptor.digest), "from": "acme/first"}]
+    assert memory.asked("PUT") == []
+
+
+def test_a_registry_that_does_not_mount_gets_the_blob(memory: MemoryRegistry, server: HTTPServer) -> None:
+    open_at(host_of(server), mount_from="acme/first").push_blob(b"new", "")
+    assert list(memory.blobs.values())[-1] == b"new"
+
+
+def test_a_body_is_held_once() -> None:
+    size = 32 * limits.MiB
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n".encode()
+    content = bytes(size)
+    with raw_server(head, content) as (host, _):
+        store = open_at(host)
+        tracemalloc.start()
+        try:
+            read = store.blob(Descriptor.of(content, ""), size)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert read == content
+    assert peak < 1.3 * size
 
 
 def test_a_list_that_cannot_be_read_is_not_written_over(memory: MemoryRegistry, store: Registry) -> None:
