@@ -17,8 +17,9 @@ from typing import Final
 
 from attest.errors import BuildFailed, NotFound, NotWritable, Unreadable
 from attest.oci import limits
-from attest.oci.disk.files import locked_directory, read_inside, write_inside
+from attest.oci.disk.files import read_inside, write_inside
 from attest.oci.document import Json, JsonObject, children, encode, parse_object, strings, text
+from attest.oci.locks import locked_directory
 from attest.oci.referrer import REF_NAME
 from attest.reference import Digest, LayoutReference
 

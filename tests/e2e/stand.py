@@ -13,16 +13,20 @@ import os
 import shlex
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
+
+from tests.e2e.tls import Certified
 
 ROOT: Final = Path(__file__).parents[2]
 TOOLS: Final = ROOT / ".tools" / "bin"
@@ -143,12 +147,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _answers_http(host: str) -> Callable[[], bool]:
+def _answers_http(host: str, ca: Path | None = None) -> Callable[[], bool]:
+    """Whether a registry answers: that it wants to know who asks is an answer, too."""
+
     def asked() -> bool:
-        with closing(http.client.HTTPConnection(host, timeout=5)) as connection:
+        trust = ssl.create_default_context(cafile=str(ca)) if ca is not None else None
+        kind = partial(http.client.HTTPSConnection, context=trust) if trust else http.client.HTTPConnection
+        with closing(kind(host, timeout=5)) as connection:
             try:
                 connection.request("GET", "/v2/")
-                return connection.getresponse().status == 200
+                return connection.getresponse().status in (200, 401)
             except OSError:
                 return False
 
@@ -156,26 +164,34 @@ def _answers_http(host: str) -> Callable[[], bool]:
 
 
 @contextmanager
-def distribution(folder: Path) -> Iterator[str]:
-    """The CNCF's registry, as most run it: no referrers API. Gives HOST:PORT."""
+def distribution(folder: Path, certified: Certified | None = None, more: str = "") -> Iterator[str]:
+    """The CNCF's registry, as most run it: no referrers API. Gives HOST:PORT.
+
+    It speaks TLS where it is given a certificate; `more` are further lines of its configuration.
+    """
     host = f"127.0.0.1:{free_port()}"
+    tls = f", tls: {{certificate: {certified.certificate}, key: {certified.key}}}" if certified else ""
+    answers = _answers_http(host, certified.ca if certified else None)
     configuration = folder / "config.yml"
     configuration.write_text(
         f"version: 0.1\n"
         f"log: {{level: warn}}\n"
         f"storage: {{filesystem: {{rootdirectory: {folder / 'storage'}}}, delete: {{enabled: true}}}}\n"
-        f"http: {{addr: '{host}'}}\n"
+        f"http: {{addr: '{host}'{tls}}}\n"
+        f"{more}"
     )
     env = environment(folder, OTEL_TRACES_EXPORTER="none")
-    with serving(tool("registry"), "serve", configuration, folder=folder, answers=_answers_http(host), env=env):
+    with serving(tool("registry"), "serve", configuration, folder=folder, answers=answers, env=env):
         yield host
 
 
 @contextmanager
-def referrers_registry(folder: Path) -> Iterator[str]:
-    """A registry in memory that has the referrers API. Gives HOST:PORT."""
+def referrers_registry(folder: Path, certified: Certified | None = None) -> Iterator[str]:
+    """A registry in memory that has the referrers API, over TLS with a certificate. Gives HOST:PORT."""
     host = f"127.0.0.1:{free_port()}"
-    with serving(tool("referrers-registry"), host, folder=folder, answers=_answers_http(host)):
+    tls = (certified.certificate, certified.key) if certified else ()
+    answers = _answers_http(host, certified.ca if certified else None)
+    with serving(tool("referrers-registry"), host, *tls, folder=folder, answers=answers):
         yield host
 
 

@@ -1,4 +1,4 @@
-"""An OCI image layout on disk (image-spec 1.1, "Image Layout"): the store that needs no server.
+"""An OCI image layout on disk (image-spec 1.1, "Image Layout"), a directory or a tar: the store that needs no server.
 
 index.json is the list of what is in it: images under a name, or one without; and referrers, which are entries without
 a name whose manifest has a subject, or stand in an index named as the fallback tag. A referrer is never an image.
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from attest.errors import InvalidReference, NotFound, StoreError, Unreadable, UsageError
+from attest.errors import InvalidReference, NotFound, NotWritable, StoreError, Unreadable, UsageError
 from attest.oci import limits
 from attest.oci.content import checked, within
 from attest.oci.descriptor import (
@@ -26,9 +26,11 @@ from attest.oci.descriptor import (
     parse_manifest,
     refuse_other_spellings,
 )
-from attest.oci.disk.files import locked_directory, read_inside, remove_inside, write_inside
+from attest.oci.disk.archive import Archive
+from attest.oci.disk.files import read_inside, remove_inside, write_inside
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
 from attest.oci.interface import Artifact, CosignSuffix
+from attest.oci.locks import locked_directory
 from attest.oci.referrer import REF_NAME, describe, is_fallback_tag, unique, with_entries
 from attest.reference import Digest, LayoutReference
 
@@ -44,6 +46,7 @@ _SAVED_KINDS: Final[Mapping[CosignSuffix, str]] = {
     "sig": "dev.cosignproject.cosign/sigs",
     "att": "dev.cosignproject.cosign/atts",
 }
+_UNPACK: Final = "Unpack it first: mkdir DIR && tar -xf ARCHIVE -C DIR, then oci-layout:DIR."
 _OFFERED: Final = 20  # names in one message
 
 
@@ -52,6 +55,7 @@ class Layout:
 
     def __init__(self, reference: LayoutReference) -> None:
         self._reference = reference
+        self._archive: Archive | None = None
         self._subjects: dict[Digest, Digest | None] = {}  # what a manifest refers to does not change
 
     @property
@@ -106,6 +110,8 @@ class Layout:
         contents = dict.fromkeys(content for artifact in artifacts for content in (*artifact.blobs, artifact.manifest))
         self._entries()
         where = f"{self._reference.name}: {INDEX_FILE}"
+        if self._archive is not None:
+            raise NotWritable(f"{self._reference.name}: an archive, which is only read", "", _UNPACK)
         written: list[Digest] = []
         with locked_directory(self._reference.path, where):  # whoever finds a blob here may rely on it
             try:
@@ -142,7 +148,7 @@ class Layout:
         return was_absent
 
     def _entries(self) -> tuple[Descriptor, ...]:
-        """index.json, after a look at what kind of thing the path is."""
+        """index.json, after a look at what kind of thing the path is: every question begins here."""
         self._require_layout()
         where = f"{self._reference.name}: {INDEX_FILE}"
         document = parse_object(self._read(INDEX_FILE, limits.MANIFEST, where), where)
@@ -151,9 +157,8 @@ class Layout:
 
     def _require_layout(self) -> None:
         name = self._reference.name
-        if not _is_directory(self._reference.path, name):
-            unpack = "If it is an archive, unpack it first: mkdir DIR && tar -xf ARCHIVE -C DIR, then oci-layout:DIR."
-            raise Unreadable(f"{name}: not a directory, which an OCI layout is", "", unpack)
+        if self._archive is None and not _is_directory(self._reference.path, name):
+            self._archive = Archive(self._reference.path)
         where = f"{name}: not an OCI layout: {MARKER_FILE}"
         version = text(parse_object(self._read(MARKER_FILE, limits.ANSWER, where), where), "imageLayoutVersion")
         if not version.startswith("1."):
@@ -237,6 +242,8 @@ class Layout:
         return f"There is: {', '.join(names[:_OFFERED])}{more}." if names else "There is no image in it."
 
     def _read(self, name: str, limit: int, where: str) -> bytes:
+        if self._archive is not None:
+            return self._archive.read(name, limit, where)
         return read_inside(self._reference.path, name, limit, where)
 
     def _at(self, digest: Digest) -> str:
@@ -247,8 +254,8 @@ def _is_directory(path: Path, where: str) -> bool:
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
-        remedy = "Expected oci-layout:DIR[:TAG|@DIGEST], where DIR holds an OCI layout."
-        raise NotFound(f"{where}: no such directory", "", remedy) from None
+        remedy = "Expected oci-layout:DIR[:TAG|@DIGEST], where DIR holds an OCI layout (or is a tar of one)."
+        raise NotFound(f"{where}: no such directory or archive", "", remedy) from None
     except OSError as error:
         raise Unreadable(f"{where}: cannot be read", f"{error.strerror}.") from None
 

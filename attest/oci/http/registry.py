@@ -16,13 +16,13 @@ from attest.errors import InvalidReference, NotFound, NotWritable, StoreError, U
 from attest.oci import limits
 from attest.oci.content import checked, mismatch, within
 from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
-from attest.oci.disk.files import locked_name
 from attest.oci.document import JsonObject, parse_object, text
 from attest.oci.http.answer import Answer, printable
 from attest.oci.http.auth import PULL, PUSH, Access
 from attest.oci.http.endpoints import Endpoints
 from attest.oci.http.transport import Transport
 from attest.oci.interface import Artifact, CosignSuffix
+from attest.oci.locks import locked_name
 from attest.oci.referrer import describe, unique, with_entries
 from attest.oci.rounds import ask_all
 from attest.reference import Digest, RegistryReference

@@ -339,13 +339,6 @@ def test_a_path_that_does_not_exist_is_absent(tmp_path: Path) -> None:
         _open(tmp_path / "file" / "below").resolve()
 
 
-def test_an_archive_is_unreadable_and_the_error_says_to_unpack_it(tmp_path: Path) -> None:
-    (tmp_path / "image.tar").write_bytes(b"\0" * 10240)
-    with pytest.raises(Unreadable, match="not a directory") as caught:
-        _open(tmp_path / "image.tar").resolve()
-    assert "tar -xf" in caught.value.remedy
-
-
 @pytest.mark.parametrize("name", ["oci-layout", "index.json"])
 def test_a_directory_without_the_files_of_a_layout_is_none(layout: Path, name: str) -> None:
     (layout / name).unlink()
