@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 SERVICE: Final = "registry"
 ISSUER: Final = "token-server"
-PASSWORD: Final = "correct horse"  # noqa: S105 - of two people who do not exist
+PASSWORD: Final = "correct horse"
 _RIGHTS: Final[Mapping[str, frozenset[str]]] = {"alice": frozenset({"pull", "push"}), "bob": frozenset({"pull"})}
 
 
@@ -94,7 +94,7 @@ def token_server(folder: Path) -> Iterator[TokenServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         threading.Thread(target=listening.serve_forever, daemon=True).start()
-        server.realm = f"http://127.0.0.1:{listening.server_address[1]}/token"
+        server.realm = f"http://localhost:{listening.server_address[1]}/token"
         yield server
         listening.shutdown()
 
