@@ -240,11 +240,11 @@ def _index(answer: Answer, where: str) -> Index:
 
 
 def _is_index(answer: Answer) -> bool:
-    """Whether this is what the referrers API answers, and not some page that stands in its place."""
+    """Whether this means to be what the referrers API answers, and is not some page that stands in its place."""
     try:
         document = parse_object(answer.body, answer.url)
     except Unreadable:
-        return False
+        return answer.media_type == OCI_INDEX  # half an answer is not the answer that there is no such API
     return (text(document, "mediaType") or answer.media_type) == OCI_INDEX
 
 
