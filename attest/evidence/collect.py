@@ -77,6 +77,7 @@ def _hints(store: Store, image: Image, listed: Iterable[Listed], harvest: _Harve
     """Which manifests to look into. What a flood hides may contradict, so a flood makes nothing better."""
     known = {manifest.digest for manifest in image.attestation_manifests}
     hints: list[_Hint] = []
+    size = 0
     for one in listed:
         if isinstance(one.answer, StoreError):
             harvest.unread.append(one.answer)
@@ -85,7 +86,12 @@ def _hints(store: Store, image: Image, listed: Iterable[Listed], harvest: _Harve
             message = f"more than {limits.REFERRERS} referrers; the others were not looked at"
             harvest.problems.append(Problem("referrers-too-many", message, one.on))
             harvest.unread.append(Unreadable(f"{store.reference.name}@{one.on}: {message}"))
-        fresh = (entry for entry in one.answer[: limits.REFERRERS] if entry.digest not in known)
+        fresh = [entry for entry in one.answer[: limits.REFERRERS] if entry.digest not in known]
+        size += sum(entry.size for entry in fresh)
+        if size > limits.MANIFESTS:
+            where = f"{store.reference.name}@{one.on}"
+            harvest.unread.append(Unreadable(f"{where}: referrers of {size} bytes, more than are looked at"))
+            break
         hints += [(Place(one.found, entry.digest, one.on), entry) for entry in fresh]
     return hints
 

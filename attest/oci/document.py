@@ -11,13 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Never
 
 from attest.errors import Unreadable
+from attest.oci import limits
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 JsonObject = Mapping[str, Json]
 
 
 def parse_object(content: bytes, where: str) -> JsonObject:
-    """Parse a JSON object. Raises Unreadable, naming `where`."""
+    """Parse a JSON object of at most limits.VALUES values. Raises Unreadable, naming `where`."""
+    # Parsed JSON takes up to thirty times the room of its text, so this is asked of the text.
+    if sum(map(content.count, (b",", b":", b"[", b"{"))) > limits.VALUES:
+        raise Unreadable(f"{where}: more than the {limits.VALUES} values that are read of one JSON document")
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
     except RecursionError:

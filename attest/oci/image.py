@@ -130,8 +130,15 @@ def _descend(
     indexes: dict[Digest, Index] = {top.descriptor.digest: top}
     manifests: list[Found] = []
     level = list(top.manifests)
+    size = 0
     for _ in range(limits.DEPTH):
         distinct = {entry.digest: entry for entry in level}
+        size += sum(entry.size for entry in distinct.values())
+        if size > limits.MANIFESTS:
+            raise Unreadable(
+                f"{store.reference.name}@{top.descriptor.digest}: manifests of {size} bytes",
+                f"At most {limits.MANIFESTS} bytes of manifests are read of one image.",
+            )
         noticed(distinct.values())
         read = dict(zip(distinct, ask_all(lambda entry: _read(store, entry), distinct.values()), strict=True))
         below: list[Descriptor] = []

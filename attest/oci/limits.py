@@ -7,16 +7,18 @@ from typing import Final
 MiB: Final = 1024 * 1024
 
 MANIFEST: Final = 4 * MiB  # distribution-spec 1.1 asks registries to take 4 MiB and no more
-STATEMENT: Final = 32 * MiB  # mode=max provenance of the largest builds we have seen is 6 MiB
-SBOM: Final = 128 * MiB  # SPDX of 20,000 packages with their files is about 60 MiB
+MANIFESTS: Final = 32 * MiB  # all manifests of one image, and once more all that hang off it: a few KiB each
+STATEMENT: Final = 16 * MiB  # mode=max provenance of the largest builds we have seen is 6 MiB
+SBOM: Final = 32 * MiB  # SPDX of 20,000 packages is about 25 MiB; what lists every file too is for other tools
 CONFIG: Final = 8 * MiB  # an image config holds the history and environment, never data
+VALUES: Final = 1_500_000  # values in one JSON document: 20,000 packages; each may take 75 bytes of memory
 ANSWER: Final = 1 * MiB  # token and error answers are a few hundred bytes
 
 DEPTH: Final = 4  # indexes in indexes; tools write one level, imagetools at most two
 CHILDREN: Final = 1_000  # manifests in one index; the widest public images have about 40
 REFERRERS: Final = 1_000  # referrers of one digest that are looked at; each costs two requests
 STATEMENTS: Final = 100  # statements in one attestation manifest; BuildKit writes one a scanner, and the provenance
-EVIDENCE: Final = 512 * MiB  # all statements and bundles of one image, which are held at the same time
+EVIDENCE: Final = 128 * MiB  # all statements and bundles of one image, which are held at the same time
 TAR_MEMBERS: Final = 100_000  # files in one archive; a layout has one for each blob, and blobs are layers
 REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here
 
