@@ -76,7 +76,7 @@ def _attestation(attestation: Attestation) -> dict[str, Json]:
         "digest": str(attestation.digest),
         "size": attestation.size,
         "signed": attestation.bundle is not None,
-        "subjects": [str(digest) for digest in attestation.about],
+        "subjects": [str(digest) for digest in dict.fromkeys(attestation.about)],
         "places": _places(attestation.places),
     }
 

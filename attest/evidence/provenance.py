@@ -36,7 +36,7 @@ _FRONTENDS: Final = frozenset({"source", "cmdline", "build-arg:BUILDKIT_SYNTAX"}
 _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
-_AT_REF: Final = re.compile(r"git\+(\w+://(?:[^/@#?]*@)?[^@#?]+)@(refs/[^@#?]+|[0-9a-f]{40})")
+_AT_REF: Final = re.compile(r"git\+(\w+://(?:[^/@#?]*@)?[^@#?]+)@(refs/[^#?]+|[0-9a-f]{40})")
 # The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
 _DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@][\w.:@-]+)?")
 

@@ -19,6 +19,28 @@ def read(predicate: object, predicate_type: str = SLSA_V1) -> Provenance:
 
 
 @pytest.mark.parametrize(
+    ("uri", "repository", "commit", "ref"),
+    [
+        (
+            "git+https://github.com/acme/app@refs/heads/main",
+            "https://github.com/acme/app",
+            images.COMMIT,
+            "refs/heads/main",
+        ),
+        ("git+https://github.com/acme/app@refs/tags/lib@2", "https://github.com/acme/app", "", "refs/tags/lib@2"),
+        ("git+https://github.com/acme/app@refs/tags/v1", "https://github.com/acme/app", "", "refs/tags/v1"),
+        (f"git+ssh://git@h.test/a/b@{images.COMMIT}", "ssh://h.test/a/b", images.COMMIT, images.COMMIT),
+        ("git+https://me:secret@h.test/a/b@refs/tags/v1", "https://h.test/a/b", "", "refs/tags/v1"),
+        ("git+https://h.test/a/b", "git+https://h.test/a/b", "", ""),
+    ],
+)
+def test_the_ref_may_stand_behind_an_at(uri: str, repository: str, commit: str, ref: str) -> None:
+    """So write GitHub's generators (SPDX 2.3, "Package download location")."""
+    source = git_context(uri, {"sha1": images.COMMIT})
+    assert (source.repository, source.commit, source.ref) == (repository, commit, ref)
+
+
+@pytest.mark.parametrize(
     ("fragment", "commit", "object_", "ref", "directory"),
     [
         ("#main", "", images.COMMIT, "main", ""),
