@@ -75,6 +75,16 @@ class SimpleSignature:
         """What it says that it is about."""
         return (self.signing.about,)
 
+    @property
+    def is_image_signature(self) -> bool:
+        """Simple signing says nothing else."""
+        return True
+
+    @property
+    def is_provenance(self) -> bool:
+        """Never: what it signs is the image."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class LooseSbom:

@@ -18,6 +18,7 @@ DEPTH: Final = 4  # indexes in indexes; tools write one level, imagetools at mos
 CHILDREN: Final = 1_000  # manifests in one index; the widest public images have about 40
 REFERRERS: Final = 1_000  # referrers of one digest that are looked at; each costs two requests
 STATEMENTS: Final = 100  # statements in one attestation manifest; BuildKit writes one a scanner, and the provenance
+SIGNATURES: Final = 10  # signatures of one envelope; each is tried with each accepted key
 EVIDENCE: Final = 128 * MiB  # all statements and bundles of one image, which are held at the same time
 TAR_MEMBERS: Final = 100_000  # files in one archive; a layout has one for each blob, and blobs are layers
 REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here

@@ -82,7 +82,7 @@ def signature_valid(image: Image, selected: Sequence[PlatformImage], found: Auth
         evidence = tuple(over[platform.digest].bundle for platform in selected)
         return Check("signature.valid", PASSED, "every platform is signed", vouched_by="signer", evidence=evidence)
     hint = f"A signature exists, over {next(iter(over))}, not over the index." if over else ""
-    refused = [refusal for refusal in found.refusals if refusal.attestation.is_image_signature]
+    refused = [refusal for refusal in found.refusals if refusal.evidence.is_image_signature]
     if refused:
         return _refused("signature.valid", refused, hint=hint)
     summary = f"no signature over {image.digest} was found"
@@ -115,9 +115,9 @@ _SIGN: Final = "Sign it where it is built: attest build --key, or attest sign --
 
 def _concerns(refusal: Refusal, image: Image, platform: PlatformImage) -> bool:
     """Whether a refused statement might have been this platform's: it names it, or no platform at all."""
-    if not (refusal.attestation.is_provenance or refusal.attestation.is_image_signature):
+    if not (refusal.evidence.is_provenance or refusal.evidence.is_image_signature):
         return False
-    named = set(refusal.attestation.statement.subject_digests)
+    named = set(refusal.evidence.about)
     return platform.digest in named or not named & {other.digest for other in image.platforms}
 
 

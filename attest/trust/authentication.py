@@ -4,6 +4,7 @@ A statement gets through in one of three ways, and never on the word of an annot
 (a) it is embedded, and an accepted key made an image signature over the index that leads to it;
 (b) it is embedded, and an accepted key made an image signature over the attestation manifest that lists it;
 (c) it came in an envelope that an accepted key signed, and its subject is this image.
+An image signature is cosign's sign/v1 statement in an envelope, or a simple-signing payload as cosign 1 and 2 write it.
 Each link of the way is hashed again here, whoever hashed it before.
 """
 
@@ -13,15 +14,17 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, Literal
 
-from attest.evidence.attestation import Attestation, Evidence
+from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.bundle import Bundle
 from attest.evidence.statement import PAYLOAD_TYPE, Statement
+from attest.oci import limits
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
 from attest.trust.dsse import pre_authentication_encoding
 from attest.trust.keys import PublicKey
 
 _SEAL: Final = object()
+_CERTIFICATE: Final = "signed with a certificate; keys were given to check with"
 
 RefusalReason = Literal["other-key", "bad-signature", "certificate", "signature-count", "payload-type", "subject"]
 
@@ -81,14 +84,14 @@ class VerifiedStatement:
 class Refusal:
     """Signed evidence that did not get through, and why."""
 
-    attestation: Attestation
+    evidence: Attestation | SimpleSignature
     reason: RefusalReason
     message: str
 
     @property
     def digest(self) -> Digest:
         """The digest of what was refused."""
-        return self.attestation.digest
+        return self.evidence.digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,10 @@ class Authenticated:
 
 def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticated:
     """Decide about each piece of evidence; raises nothing. With an empty trust nothing gets through."""
-    signed = [_open(image, attestation, trust) for attestation in evidence.signed]
+    signed: list[VerifiedStatement | tuple[ImageSignature, ...] | Refusal] = [
+        *(_open(image, attestation, trust) for attestation in evidence.signed),
+        *(_open_simple(image, signature, trust) for signature in evidence.simple_signatures),
+    ]
     # The same signature in other bytes (spaces will do) opens nothing new, and would be followed again and again.
     opened = [one for found in signed if isinstance(found, tuple) for one in found]
     signatures = list({(one.over, one.signer.fingerprint): one for one in opened}.values())
@@ -144,6 +150,21 @@ def _open(
     )
 
 
+def _open_simple(image: Image, signature: SimpleSignature, trust: Trust) -> tuple[ImageSignature, ...] | Refusal:
+    """An image signature as cosign 1 and 2 wrote it: the exact bytes of the payload were signed, and it names one."""
+    signing = signature.signing
+    if Digest.of(signing.payload) != signature.digest:
+        return Refusal(signature, "bad-signature", "the payload is not the one that was stored")
+    if signing.about not in image.digests:
+        return Refusal(signature, "subject", f"an image signature about {signing.about}, not about this image")
+    for key in trust.keys:
+        if key.verifies(signing.signature, signing.payload):
+            return (ImageSignature(signing.about, key, signature.digest, _SEAL),)
+    if signing.certificate is not None:
+        return Refusal(signature, "certificate", _CERTIFICATE)
+    return Refusal(signature, "other-key", "signed with another key, or over another payload (its format has no hint)")
+
+
 def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey | Refusal:
     """The accepted key that signed this envelope's exact payload."""
     envelope = bundle.envelope
@@ -151,12 +172,15 @@ def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey
         return Refusal(attestation, "payload-type", f"an envelope of type {envelope.payload_type[:80]!r}")
     if Digest.of(bundle.raw) != attestation.digest or attestation.statement.raw != envelope.payload:
         return Refusal(attestation, "bad-signature", "the statement is not the one in the envelope")
-    if len(envelope.signatures) != 1:
-        count = len(envelope.signatures)
-        return Refusal(attestation, "signature-count", f"a bundle with {count} signatures, where one is allowed")
+    count = len(envelope.signatures)
+    if not count or (bundle.is_bundle and count != 1):  # DSSE allows several, a bundle's verifiers must not
+        what = "a bundle" if bundle.is_bundle else "an envelope"
+        return Refusal(attestation, "signature-count", f"{what} with {count} signatures, where one is expected")
+    if count > limits.SIGNATURES:
+        return Refusal(attestation, "signature-count", f"an envelope with {count} signatures")
     message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
     for key in trust.keys:
-        if key.verifies(envelope.signatures[0], message):
+        if any(key.verifies(signature, message) for signature in envelope.signatures):
             return key
     return _why_not(attestation, bundle, trust)
 
@@ -167,7 +191,7 @@ def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:
             message = f"it names the key {key.name}, but its signature does not hold: the content was changed"
             return Refusal(attestation, "bad-signature", message)
     if bundle.certificate is not None:
-        return Refusal(attestation, "certificate", "signed with a certificate; keys were given to check with")
+        return Refusal(attestation, "certificate", _CERTIFICATE)
     hint = f" (its hint is {bundle.key_hint[:64]})" if bundle.key_hint else ""
     return Refusal(attestation, "other-key", f"signed with another key{hint}")
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from attest.cli.demo import RECORDING
+from tests.cli.layouts import write_key_pair
 from tests.cli.running import attest, minimal
 from tests.e2e import stand
 
@@ -60,6 +61,16 @@ def test_what_cosign_2_left_under_tags_is_found(old: Old, tmp_path: Path) -> Non
     assert ("https://spdx.dev/Document", False) in attestations
     places = [place["found"] for one in (*shown["signatures"], *shown["attestations"]) for place in one["places"]]
     assert set(places) == {"cosign-tag"}
+
+
+def test_an_image_signature_of_cosign_2_is_accepted(old: Old, cosign: stand.Cosign, tmp_path: Path) -> None:
+    options = ("--key", cosign.public_key, "--signature-only", "--format", "json")
+    done = attest("verify", old.image, *options, env=minimal(tmp_path))
+    assert done.code == 0, done
+    # Unless another key made it.
+    write_key_pair(tmp_path / "other")
+    refused = attest("verify", old.image, "--key", tmp_path / "other.pub", "--signature-only", env=minimal(tmp_path))
+    assert refused.code == 1, refused
 
 
 def test_a_layout_that_cosign_saved_holds_one_image_and_what_signs_it(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,48 +15,12 @@ from attest.errors import Unreachable
 from attest.evidence.attestation import Evidence, Place
 from attest.evidence.collect import fetch
 from attest.evidence.inspection import inspection
-from attest.oci.descriptor import OCI_MANIFEST, Descriptor
-from attest.oci.document import encode
-from attest.oci.interface import CosignSuffix
 from attest.reference import Digest
 from tests import images
-from tests.fake_store import FakeStore
+from tests.cosign_tags import SIGNATURE, envelope, payload, signature_layer, tag
 
-DSSE = "application/vnd.dsse.envelope.v1+json"
-SIGNATURE = "dev.cosignproject.cosign/signature"
 IDENTITY = "https://gitlab.example.test/acme/app//.gitlab-ci.yml@refs/tags/v1.0.0"
 ISSUER = "https://gitlab.example.test"
-
-
-def tag(store: FakeStore, on: Digest, suffix: CosignSuffix, *layers: tuple[bytes, str, dict[str, str]]) -> Descriptor:
-    entries: list[Any] = []
-    for content, media_type, beside in layers:
-        entries.append({**store.put(content, media_type).to_json(), "annotations": beside})
-    config = store.put(b"{}", "application/vnd.oci.image.config.v1+json")
-    manifest: dict[str, Any] = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": config.to_json(),
-        "layers": entries,
-    }
-    store.tagged[on, suffix] = store.put(encode(manifest), OCI_MANIFEST)
-    return store.tagged[on, suffix]
-
-
-def payload(digest: Digest, kind: str = "cosign container image signature") -> bytes:
-    image = {"docker-manifest-digest": str(digest)}
-    return json.dumps({"critical": {"identity": {"docker-reference": "x"}, "image": image, "type": kind}}).encode()
-
-
-def signature_layer(digest: Digest, *, signature: bytes = b"sig") -> tuple[bytes, str, dict[str, str]]:
-    annotations = {SIGNATURE: base64.b64encode(signature).decode()}
-    return payload(digest), "application/vnd.dev.cosign.simplesigning.v1+json", annotations
-
-
-def envelope(statement: bytes) -> tuple[bytes, str, dict[str, str]]:
-    encoded = base64.b64encode(statement).decode()
-    document = {"payloadType": "application/vnd.in-toto+json", "payload": encoded, "signatures": [{"sig": "c2ln"}]}
-    return json.dumps(document).encode(), DSSE, {"predicateType": "x"}
 
 
 def certificate() -> str:
@@ -108,7 +70,7 @@ def test_two_signatures_over_one_payload_are_two(pushed: images.Pushed) -> None:
 
 def test_an_attestation_of_cosign_2_is_found_with_what_stands_beside_its_envelope(pushed: images.Pushed) -> None:
     statement = images.embedded(images.local_build(), pushed.digest)
-    content, media_type, annotations = envelope(statement)
+    content, media_type, annotations = envelope(statement, b"sig")
     pem = certificate()
     tag(
         pushed.store,
@@ -152,7 +114,7 @@ def test_the_certificate_is_shown_as_what_it_claims(pushed: images.Pushed) -> No
 
 def test_an_overwritten_tag_is_reported_as_about_something_else(pushed: images.Pushed) -> None:
     other = images.push({"linux/amd64": images.local_build()}).digest
-    tag(pushed.store, pushed.digest, "att", envelope(images.embedded(images.local_build(), other)))
+    tag(pushed.store, pushed.digest, "att", envelope(images.embedded(images.local_build(), other), b"sig"))
 
     (problem,) = [problem for problem in found(pushed).problems if problem.id == "subject-elsewhere"]
 
