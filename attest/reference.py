@@ -205,6 +205,9 @@ _ARCHITECTURES: Final = {
 _PLAIN_VARIANTS: Final = frozenset({("amd64", "v1"), ("arm64", "v8")})
 
 
+_PLATFORM = re.compile(r"([\w.-]+)(?:\(([\w.-]+)\))?/([\w.-]+)(?:/([\w.-]+))?", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What an image runs on: `os/architecture[/variant]`, and os.version where given (image-spec, "Image Index")."""
@@ -216,11 +219,16 @@ class Platform:
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read `linux/amd64` or `linux/arm/v7`. Raises InvalidReference."""
-        parts = text.split("/")
-        if len(parts) not in (2, 3) or not all(re.fullmatch(r"[A-Za-z0-9._-]+", part) for part in parts):
-            raise InvalidReference(f"{text!r}: not a platform", "", "Expected OS/ARCH or OS/ARCH/VARIANT: linux/amd64.")
-        return cls(*parts)
+        """Read `linux/amd64`, `linux/arm/v7` or `windows(10.0.20348.1)/amd64` (containerd, `platforms.Parse`).
+
+        Raises InvalidReference.
+        """
+        match = _PLATFORM.fullmatch(text)
+        if match is None:
+            expected = "Expected OS/ARCH, OS/ARCH/VARIANT or OS(VERSION)/ARCH: linux/amd64."
+            raise InvalidReference(f"{text!r}: not a platform", "", expected)
+        os, version, architecture, variant = (part or "" for part in match.groups())
+        return cls(os, architecture, variant, version)
 
     @property
     def normal(self) -> Platform:

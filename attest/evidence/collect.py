@@ -205,6 +205,9 @@ def _subject_problems(image: Image, attestations: Iterable[Attestation]) -> Iter
         elif hint is not None and hint not in digests:
             message = f"the index pairs it with {hint}, its subject is {digests[0]}"
             yield Problem("subject-elsewhere", message, attestation.digest)
+        elif hint is not None and len(set(digests)) > 1:
+            message = f"embedded for {hint}, but it is about {len(set(digests))} digests"
+            yield Problem("subject-several", message, attestation.digest)
         elif hint is None and not image.digests.intersection(digests):
             message = f"it is about {digests[0]}, which is nothing of this image"
             yield Problem("subject-elsewhere", message, attestation.digest)

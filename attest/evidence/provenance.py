@@ -106,15 +106,16 @@ def read_provenance(statement: Statement) -> Provenance | None:
 
 
 def _read_v1(statement: Statement) -> Provenance:
-    definition = child(statement.predicate, "buildDefinition")
-    metadata = child(statement.predicate, "runDetails", "metadata")
+    predicate = statement.predicate
+    definition = child(predicate, "buildDefinition")
+    metadata = child(predicate, "runDetails", "metadata")
     external = child(definition, "externalParameters")
     request = child(external, "request")
     config = child(external, "configSource")
     return Provenance(
         statement,
         text(definition, "buildType"),
-        text(child(statement.predicate, "runDetails", "builder"), "id"),
+        text(child(predicate, "runDetails", "builder"), "id"),
         text(metadata, "invocationId") or text(metadata, "invocationID"),
         text(metadata, "startedOn"),
         text(metadata, "finishedOn"),

@@ -130,10 +130,20 @@ def test_a_platform_is_printed_as_it_was_typed(text: str) -> None:
     assert str(Platform.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "linux", "linux/", "linux/arm/v7/x", "linux/amd 64"])
+@pytest.mark.parametrize(
+    "text", ["", "linux", "linux/", "linux/arm/v7/x", "linux/amd 64", "windows()/amd64", "windows(10/amd64"]
+)
 def test_what_is_no_platform_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="not a platform"):
         Platform.parse(text)
+
+
+def test_a_platform_may_name_its_version_as_containerd_writes_it() -> None:
+    asked = Platform.parse("windows(10.0.20348.1)/amd64")
+    assert asked == Platform("windows", "amd64", "", "10.0.20348.1")
+    assert asked.covers(Platform("windows", "amd64", "", "10.0.20348.1"))
+    assert not asked.covers(Platform("windows", "amd64", "", "10.0.17763.1"))
+    assert Platform.parse("windows/amd64").covers(Platform("windows", "amd64", "", "10.0.17763.1"))
 
 
 def test_only_unknown_unknown_is_the_unknown_platform() -> None:

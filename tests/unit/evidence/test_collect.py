@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 from attest.evidence.collect import fetch
 from attest.oci.interface import Artifact
 from attest.trust.signing import sign_image
@@ -66,6 +68,21 @@ def test_what_the_index_and_the_statement_disagree_about_is_a_problem() -> None:
     problems = fetch(wrong.store)[1].problems
 
     assert [problem.id for problem in problems] == ["subject-elsewhere"]
+
+
+def test_an_embedded_statement_about_several_digests_is_a_problem() -> None:
+    honest = images.push({"linux/amd64": None})
+    platform = honest.platforms["linux/amd64"].digest
+    document = json.loads(images.embedded(images.local_build(), platform))
+    document["subject"] += [*document["subject"], {"name": "other", "digest": {"sha256": "0" * 64}}]
+    statement = honest.store.put(json.dumps(document).encode(), "application/vnd.in-toto+json")
+    manifest = images.push_attestation_manifest(honest.store, [statement])
+    pushed = images.push({"linux/amd64": None}, honest.store, [images.attestation_entry(manifest, platform)])
+
+    problems = fetch(pushed.store)[1].problems
+
+    assert [problem.id for problem in problems] == ["subject-several"]
+    assert "2 digests" in problems[0].message
 
 
 def test_a_listed_referrer_that_is_gone_is_unread_and_hides_nothing() -> None:
