@@ -15,6 +15,7 @@ from attest.policy.corroboration import Corroborated, corroborate
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Level, Path, Report, Trusted
 from attest.trust.authentication import Trust, authenticate
+from attest.trust.keys import PublicKey
 
 
 def verify_reference(store: Store, trust: Trust, expected: Expectations, files: Sequence[Attestation] = ()) -> Report:
@@ -79,7 +80,9 @@ def verify(image: Image, evidence: Evidence, trust: Trust, expected: Expectation
 def _level(sources: Sequence[Corroborated]) -> Level:
     """SLSA v1.2, "Build: track basics"; a signing key that the build job can reach supports no more than L1."""
     if sources and all(source.provenance for source in sources):
-        return Level(1, "the job that built the image can reach the key that signed its provenance")
+        keys = any(isinstance(statement.signer, PublicKey) for source in sources for statement in source.provenance)
+        how = "reach the key that signed its provenance" if keys else "sign its provenance itself"
+        return Level(1, f"the job that built the image can {how}")
     return Level(0, "there is no trusted provenance for every platform")
 
 
@@ -90,7 +93,8 @@ def _paths(sources: Iterable[Corroborated]) -> Iterable[Path]:
 
 
 def _trusted(trust: Trust) -> tuple[Trusted, ...]:
-    return tuple(Trusted("key", key.fingerprint) for key in trust.keys)
+    keys = (Trusted("key", key.fingerprint) for key in trust.keys)
+    return (*keys, *(Trusted("certificate", one.name, one.issuer) for one in trust.identities))
 
 
 def _now() -> str:

@@ -150,8 +150,14 @@ def attach(store: FakeStore, bundle: SignedBundle, *hosts: Descriptor) -> None:
         store.attach([Artifact(artifact_manifest(host, SIGSTORE_BUNDLE, layer, {}), host.digest)])
 
 
-def sign_index(pushed: Pushed, key: SigningKey) -> None:
-    attach(pushed.store, sign_image(pushed.digest, key), pushed.root)
+def sign_index(pushed: Pushed, key: SigningKey, certificate: bytes = b"") -> None:
+    """An image signature over the index; with a certificate instead of the key's hint where one is given."""
+    bundle = sign_image(pushed.digest, key)
+    if certificate:
+        document = json.loads(bundle.content)
+        document["verificationMaterial"] = {"certificate": {"rawBytes": base64.b64encode(certificate).decode()}}
+        bundle = SignedBundle(encode(document), bundle.predicate_type)
+    attach(pushed.store, bundle, pushed.root)
 
 
 def sign_provenance(pushed: Pushed, platform: str, predicate: Predicate, key: SigningKey) -> SignedBundle:

@@ -6,14 +6,17 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from attest.errors import NotWritable
+from attest.errors import NotWritable, UsageError
 from attest.evidence.attestation import Attestation
 from attest.oci.interface import Store
 from attest.reference import ImageReference, Platform
+
+if TYPE_CHECKING:
+    from attest.trust.identity import ExpectedIdentity
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = str | tuple[str, ...] | None
@@ -37,6 +40,35 @@ def store_options(command: F) -> F:
         help="Certificates (PEM) to trust for registries, instead of the system's.",
     )
     return insecure(authority(command))
+
+
+def identity_options(command: F) -> F:
+    """Whom to believe by certificate. They decide trust, so they have no environment variables."""
+    options = (
+        click.option("--certificate-identity", metavar="NAME", callback=stated, help="The signer's exact identity."),
+        click.option("--certificate-identity-regexp", metavar="RE2", callback=stated, help="Or an expression for it."),
+        click.option("--certificate-oidc-issuer", metavar="URL", callback=stated, help="Who vouches for the identity."),
+        click.option(
+            "--trusted-root",
+            metavar="FILE",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="Authorities and logs of your own Sigstore (trusted_root.json), instead of the public ones.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def parse_identities(exact: str | None, pattern: str | None, issuer: str | None) -> tuple[ExpectedIdentity, ...]:
+    """What the --certificate-… options name. Raises UsageError for half of an identity."""
+    if exact and pattern:
+        raise UsageError("--certificate-identity and --certificate-identity-regexp exclude each other")
+    if not (exact or pattern or issuer):
+        return ()
+    from attest.trust.identity import ExpectedIdentity
+
+    return (ExpectedIdentity(exact or pattern or "", issuer or "", is_pattern=bool(pattern)),)
 
 
 def source_options(command: F) -> F:

@@ -10,6 +10,8 @@ import click
 
 from attest.cli.options import (
     evidence_options,
+    identity_options,
+    parse_identities,
     parse_platforms,
     platform_option,
     reach,
@@ -34,6 +36,7 @@ WORST: Final = (1, 4, 3, 0)  # exit codes of several images: the first of these 
     callback=stated,
     help="A public key whose holder you believe (repeatable).",
 )
+@identity_options
 @source_options
 @click.option("--signature-only", is_flag=True, help="Ask for a signature over the image and nothing of its source.")
 @platform_option
@@ -43,6 +46,10 @@ WORST: Final = (1, 4, 3, 0)  # exit codes of several images: the first of these 
 def command(
     images: tuple[str, ...],
     keys: tuple[str, ...],
+    certificate_identity: str | None,
+    certificate_identity_regexp: str | None,
+    certificate_oidc_issuer: str | None,
+    trusted_root: Path | None,
     source_repository: str,
     source_commit: str,
     source_tag: str,
@@ -57,7 +64,7 @@ def command(
     """Check that IMAGE was built from the expected source, and say who vouches for it.
 
     IMAGE is HOST/REPOSITORY[:TAG][@DIGEST] or oci-layout:PATH[:TAG|@DIGEST]. Nothing passes by default: say whom you
-    believe (--key) and what you expect (--source-…, or --signature-only).
+    believe (--key, or --certificate-identity with its issuer) and what you expect (--source-…, or --signature-only).
     """
     references = [parse_reference(image) for image in images]
     expected = Expectations(
@@ -65,10 +72,15 @@ def command(
     )
     from attest.cli.rendering import render_reports, show_trouble
     from attest.trust.authentication import Trust
+    from attest.trust.certificates import TrustedRoots
     from attest.trust.keys import load_public_key
     from attest.verification import verify_reference
 
-    trust = Trust(tuple(load_public_key(key, os.environ) for key in keys))
+    identities = parse_identities(certificate_identity, certificate_identity_regexp, certificate_oidc_issuer)
+    roots = TrustedRoots(trusted_root) if identities else None
+    if roots is not None:
+        roots.require_usable()
+    trust = Trust(tuple(load_public_key(key, os.environ) for key in keys), identities, roots)
     files = read_files(evidence_files)
     reports = [
         verify_reference(reach(reference, insecure_registries, registry_ca_file), trust, expected, files)

@@ -14,7 +14,8 @@ from attest.policy.corroboration import Corroborated
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Status
 from attest.reference import Platform
-from attest.trust.authentication import Authenticated, Refusal, Trust
+from attest.trust.authentication import Authenticated, Refusal, Signer, Trust
+from attest.trust.keys import PublicKey
 
 PASSED, FAILED, UNKNOWN = Status.PASSED, Status.FAILED, Status.UNKNOWN
 
@@ -58,8 +59,9 @@ def trust_given(trust: Trust) -> Check | None:
     """Did the user say whom to believe? Asked only where not: nobody is believed by default."""
     if not trust.is_empty:
         return None
-    hint = "Say whom you believe: --key cosign.pub."
-    return Check("signer.identity", UNKNOWN, "no key was given, so nobody is believed", "no-trust", hint=hint)
+    hint = "Say whom you believe: --key cosign.pub, or --certificate-identity and --certificate-oidc-issuer."
+    summary = "no key and no identity was given, so nobody is believed"
+    return Check("signer.identity", UNKNOWN, summary, "no-trust", hint=hint)
 
 
 def something_expected(expected: Expectations) -> Check | None:
@@ -76,11 +78,13 @@ def signature_valid(image: Image, selected: Sequence[PlatformImage], found: Auth
     if image.digest in over:
         signature = over[image.digest]
         summary = f"{signature.signer.name} signed {image.digest}"
-        return Check("signature.valid", PASSED, summary, vouched_by="signer", evidence=(signature.bundle,))
+        voucher = _voucher(signature.signer)
+        return Check("signature.valid", PASSED, summary, vouched_by=voucher, evidence=(signature.bundle,))
     unsigned = [platform for platform in selected if platform.digest not in over]
     if selected and not unsigned:
         evidence = tuple(over[platform.digest].bundle for platform in selected)
-        return Check("signature.valid", PASSED, "every platform is signed", vouched_by="signer", evidence=evidence)
+        voucher = _voucher(*(over[platform.digest].signer for platform in selected))
+        return Check("signature.valid", PASSED, "every platform is signed", vouched_by=voucher, evidence=evidence)
     hint = f"A signature exists, over {next(iter(over))}, not over the index." if over else ""
     refused = [refusal for refusal in found.refusals if refusal.evidence.is_image_signature]
     if refused:
@@ -96,9 +100,13 @@ def provenance_signer(
     name = source.platform
     if source.provenance:
         digests = tuple(statement.digest for statement in source.provenance)
-        signers = ", ".join(dict.fromkeys(statement.signer.name for statement in source.provenance))
-        summary = f"the holder of {signers} vouches for the provenance"
-        return Check("signer.identity", PASSED, summary, platform=name, vouched_by="signer", evidence=digests)
+        signers = [statement.signer for statement in source.provenance]
+        names = dict.fromkeys(
+            f"the holder of {one.name}" if isinstance(one, PublicKey) else one.name for one in signers
+        )
+        summary = f"{', '.join(names)} vouches for the provenance"
+        voucher = _voucher(*signers)
+        return Check("signer.identity", PASSED, summary, platform=name, vouched_by=voucher, evidence=digests)
     refused = [refusal for refusal in found.refusals if _concerns(refusal, image, platform)]
     if refused:
         return _refused("signer.identity", refused, platform=name)
@@ -111,6 +119,11 @@ def provenance_signer(
 
 
 _SIGN: Final = "Sign it where it is built: attest build --key, or attest sign --key."
+
+
+def _voucher(*signers: Signer) -> str:
+    """The weakest of them."""
+    return "signer" if any(isinstance(signer, PublicKey) for signer in signers) else "certificate"
 
 
 def _concerns(refusal: Refusal, image: Image, platform: PlatformImage) -> bool:
@@ -135,12 +148,21 @@ def _refused(check_id: str, refused: Sequence[Refusal], platform: str = "", hint
     )
 
 
-_WORST: Final = ("bad-signature", "signature-count", "payload-type", "subject", "other-key", "certificate")
+_WORST: Final = (
+    "bad-signature",
+    "signature-count",
+    "payload-type",
+    "subject",
+    "other-identity",
+    "other-key",
+    "certificate",
+)
 _REFUSED_HINTS: Final = {
     "other-key": "Check that --key is the public half of the key that the build signs with.",
     "subject": "It was copied here from another image; ask who did that.",
     "bad-signature": "Somebody changed it after it was signed.",
-    "certificate": "Give the key that the image was signed with, or sign it with a key.",
+    "certificate": "Name whom you believe: --certificate-identity and --certificate-oidc-issuer; or the key.",
+    "other-identity": "Ask who that is before you accept them.",
 }
 
 

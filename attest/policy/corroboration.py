@@ -1,13 +1,14 @@
 """What do the trusted statements say about the source of one platform, and who vouches for each fact?
 
-With a plain key everything in a statement is the signer's word (a key can vouch no better); the builder's
+With a plain key everything in a statement is the signer's word (a key can vouch no better). A certificate can say
+more, so beside it the signer's word does not count: what the platform asserted of the pipeline does. The builder's
 own observation counts for more only where a roots-of-trust entry says that nobody else can write its provenance.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from attest.evidence.provenance import HEADS, TAGS, Provenance, read_provenance
@@ -17,6 +18,8 @@ from attest.oci.document import child, text
 from attest.oci.image import PlatformImage
 from attest.policy.report import Claim, SourceFact
 from attest.trust.authentication import VerifiedStatement
+from attest.trust.identity import CertifiedSigner
+from attest.trust.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,32 @@ def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
         pairs = _from_ci_job(verified)
     else:
         return
-    for fact, value in pairs:
-        if value:
-            yield Claim(fact, value, "signer", verified.digest, platform)
+    by_key = isinstance(verified.signer, PublicKey)
+    claims = [Claim(fact, value, "signer", verified.digest, platform, by_key) for fact, value in pairs if value]
+    yield from claims
+    if provenance is not None and isinstance(verified.signer, CertifiedSigner):
+        yield from _certificate_claims(verified, verified.signer, claims, platform)
+
+
+def _certificate_claims(
+    verified: VerifiedStatement, signer: CertifiedSigner, beside: Sequence[Claim], platform: str
+) -> Iterator[Claim]:
+    """What the platform asserted of the pipeline that signed. That this was built from it, provenance must say as well.
+
+    So it counts where the provenance names a commit; if that is another one, the two contradict each other.
+    """
+    counts = any(claim.fact in ("commit", "object") for claim in beside)
+    yield from (
+        Claim(fact, value, "certificate", verified.digest, platform, counts)
+        for fact, value in _from_certificate(signer)
+        if value
+    )
+
+
+def _from_certificate(signer: CertifiedSigner) -> Iterator[tuple[SourceFact, str]]:
+    yield "repository", signer.repository
+    yield "commit", signer.commit
+    yield from _from_ref(signer.ref)
 
 
 def _from_provenance(provenance: Provenance) -> Iterator[tuple[SourceFact, str]]:

@@ -52,13 +52,17 @@ SourceFact = Literal["repository", "commit", "object", "ref", "tag", "branch", "
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One thing that a trusted statement says about the source, and who vouches for it."""
+    """One thing that a trusted statement says about the source, and who vouches for it.
+
+    What does not count proves nothing, but it may contradict: the word of a signer whose certificate could say more.
+    """
 
     fact: SourceFact
     value: str
     vouched_by: Literal["certificate", "builder", "signer", "client"]
     statement: Digest
     platform: str
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,7 @@ class Trusted:
 
     kind: Literal["key", "certificate"]
     identity: str
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +144,9 @@ class Report:
             "narrowed": list(self.narrowed),
             "checks": [_check(check) for check in self.checks],
             "claims": [_claim(claim) for claim in self.claims],
-            "trust": [{"kind": who.kind, "identity": who.identity} for who in self.trusted],
+            "trust": [
+                _known({"kind": who.kind, "identity": who.identity, "issuer": who.issuer}) for who in self.trusted
+            ],
             "level": {"track": "SLSA_BUILD", "reached": self.level.reached, "whyNotHigher": self.level.why_not_higher},
             "paths": [
                 {"platform": path.platform, "statement": str(path.statement), "digests": _texts(path.digests)}

@@ -102,6 +102,10 @@ def _answer(
             summary = f"built from the {claim.fact} {claim.value}, expected the {noun} {expected}"
         hint = "It is another build, or you expect something else than you mean."
         return _check(check_id, FAILED, source, summary, reason, expected, wrong, hint)
+    claims, uncounted = [claim for claim in claims if claim.counts], [claim for claim in claims if not claim.counts]
+    if uncounted and not claims:
+        summary = f"the signer says {noun} {uncounted[0].value}, and the certificate does not"
+        return _check(check_id, UNKNOWN, source, summary, "not-vouched", expected, uncounted, _NOT_VOUCHED)
     if not claims:
         summary = f"no trusted statement names the {noun}"
         return _check(check_id, UNKNOWN, source, summary, "no-claim" if source.provenance else "untrusted", expected)
@@ -135,6 +139,11 @@ def _check(
         hint=hint,
     )
 
+
+_NOT_VOUCHED: Final = (
+    "Sign with an identity whose certificate names the source, as GitLab's and GitHub's pipelines have, "
+    "from a job of that repository and commit."
+)
 
 SourceCheck = Callable[[Corroborated, Expectations], Check | None]
 SOURCE_CHECKS: Final[tuple[SourceCheck, ...]] = (source_repository, source_commit, source_tag, source_branch)

@@ -1,9 +1,9 @@
 """The one door: what was found becomes trusted here, or is refused with a reason.
 
 A statement gets through in one of three ways, and never on the word of an annotation:
-(a) it is embedded, and an accepted key made an image signature over the index that leads to it;
-(b) it is embedded, and an accepted key made an image signature over the attestation manifest that lists it;
-(c) it came in an envelope that an accepted key signed, and its subject is this image.
+(a) it is embedded, and who is accepted made an image signature over the index that leads to it;
+(b) it is embedded, and who is accepted made an image signature over the attestation manifest that lists it;
+(c) it came in an envelope that an accepted one signed, and its subject is this image.
 An image signature is cosign's sign/v1 statement in an envelope, or a simple-signing payload as cosign 1 and 2 write it.
 Each link of the way is hashed again here, whoever hashed it before.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.bundle import Bundle
@@ -20,33 +20,51 @@ from attest.evidence.statement import PAYLOAD_TYPE, Statement
 from attest.oci import limits
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
+from attest.trust.certificates import NotVerified
 from attest.trust.dsse import pre_authentication_encoding
+from attest.trust.identity import CertifiedSigner, ExpectedIdentity
 from attest.trust.keys import PublicKey
 
 _SEAL: Final = object()
-_CERTIFICATE: Final = "signed with a certificate; keys were given to check with"
+_CERTIFICATE: Final = "signed with a certificate, which was not checked: no identity was given, or cosign 2 wrote it"
 
-RefusalReason = Literal["other-key", "bad-signature", "certificate", "signature-count", "payload-type", "subject"]
+Signer = PublicKey | CertifiedSigner
+RefusalReason = Literal[
+    "other-key", "other-identity", "bad-signature", "certificate", "signature-count", "payload-type", "subject"
+]
+
+
+class Roots(Protocol):
+    """What certificates are checked against: attest.trust.certificates.TrustedRoots, or a caller's own."""
+
+    def signer_of(self, bundle: Bundle) -> CertifiedSigner:
+        """Who signed this bundle's exact payload. Raises NotVerified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom the verifier's user believes. Empty means nobody."""
+    """Whom the verifier's user believes. Empty means nobody; `roots` is what certificates are checked against."""
 
     keys: tuple[PublicKey, ...] = ()
+    identities: tuple[ExpectedIdentity, ...] = ()
+    roots: Roots | None = None
+
+    def __post_init__(self) -> None:
+        if self.identities and self.roots is None:
+            raise ValueError("identities are proven by certificates, and those by roots")
 
     @property
     def is_empty(self) -> bool:
         """Whether nobody at all is believed."""
-        return not self.keys
+        return not self.keys and not self.identities
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSignature:
-    """A signature by an accepted key over the image's root or one of its manifests. Only `authenticate` makes one."""
+    """A signature by who is accepted over the image's root or one of its manifests. Only `authenticate` makes one."""
 
     over: Digest
-    signer: PublicKey
+    signer: Signer
     bundle: Digest
     seal: InitVar[object] = None
 
@@ -56,7 +74,7 @@ class ImageSignature:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedStatement:
-    """A statement that an accepted key vouches for, and the platforms of this image that it speaks for.
+    """A statement that an accepted key or identity vouches for, and the platforms of this image that it speaks for.
 
     `path` leads from the bundle that was signed down to the statement, digest by digest. `of_this_index` says that it
     is bound to this very index; `of_other_build` that it names something outside this image too: the index of another
@@ -64,7 +82,7 @@ class VerifiedStatement:
     """
 
     statement: Statement
-    signer: PublicKey
+    signer: Signer
     platforms: tuple[Digest, ...]
     path: tuple[Digest, ...]
     of_this_index: bool = False
@@ -165,8 +183,8 @@ def _open_simple(image: Image, signature: SimpleSignature, trust: Trust) -> tupl
     return Refusal(signature, "other-key", "signed with another key, or over another payload (its format has no hint)")
 
 
-def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey | Refusal:
-    """The accepted key that signed this envelope's exact payload."""
+def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> Signer | Refusal:
+    """The accepted key or identity that signed this envelope's exact payload."""
     envelope = bundle.envelope
     if envelope.payload_type != PAYLOAD_TYPE:
         return Refusal(attestation, "payload-type", f"an envelope of type {envelope.payload_type[:80]!r}")
@@ -182,7 +200,27 @@ def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> PublicKey
     for key in trust.keys:
         if any(key.verifies(signature, message) for signature in envelope.signatures):
             return key
+    if trust.identities and bundle.certificate is not None and bundle.is_bundle:
+        return _certified(attestation, bundle, trust)
     return _why_not(attestation, bundle, trust)
+
+
+def _certified(attestation: Attestation, bundle: Bundle, trust: Trust) -> CertifiedSigner | Refusal:
+    """The identity in the certificate, once everything about the certificate and the signature holds."""
+    assert trust.roots is not None  # noqa: S101 - Trust sees to it
+    try:
+        signer = trust.roots.signer_of(bundle)
+    except NotVerified as error:
+        return Refusal(attestation, "certificate", f"its certificate or signature does not hold: {error}")
+    if any(identity.accepts(signer.identity, signer.issuer) for identity in trust.identities):
+        return signer
+    expected = ", or ".join(map(str, trust.identities))
+    only = (
+        " (only the branch or tag that it ran for differs)"
+        if any(one.differs_only_in_ref(signer.identity) and one.issuer == signer.issuer for one in trust.identities)
+        else ""
+    )
+    return Refusal(attestation, "other-identity", f"signed by {signer.name}, expected {expected}{only}")
 
 
 def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:
