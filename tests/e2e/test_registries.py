@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from attest.cli.demo import RECORDING
 from tests.cli.layouts import write_key_pair
 from tests.cli.running import Done
 from tests.cli.running import attest as run_attest
-from tests.e2e import stand, tls, token_server
+from tests.e2e import pushed, stand, tls, token_server
 
 PASSWORD: Final = token_server.PASSWORD
 # bcrypt, which is all that distribution reads, of the password above.
@@ -224,3 +225,25 @@ def test_an_unknown_authority_is_told_from_a_registry_that_is_down(behind_tls: P
     assert refused.code == 3, refused
     assert "no TLS connection" in refused.err
     assert "CA" in refused.err
+
+
+def test_twenty_jobs_that_sign_one_image_at_once_are_all_listed(registry: str, tmp_path: Path) -> None:
+    """distribution has no referrers API, and of the tag in its place the last writer's version stays."""
+    place = Place(registry, tmp_path)
+    image = place.push()
+    first, *others = [tmp_path / f"job-{number}" for number in range(21)]
+    for job in (first, *others):
+        write_key_pair(job)
+
+    def sign(job: Path) -> Done:
+        return place.attest("sign", image, "--key", job.with_suffix(".key"))
+
+    before = len(pushed.referrers(image))
+    assert sign(first).code == 0
+    alone = len(pushed.referrers(image)) - before
+    assert alone >= 1
+    with ThreadPoolExecutor(len(others)) as at_once:
+        assert [done for done in at_once.map(sign, others) if done.code != 0] == []
+    assert len(pushed.referrers(image)) == before + 21 * alone
+    shown = json.loads(place.attest("inspect", "--format", "json", image).out)
+    assert len(shown["signatures"]) == 21
