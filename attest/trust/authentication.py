@@ -10,12 +10,13 @@ Each link of the way is hashed again here, whoever hashed it before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final, Literal, Protocol
 
 from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.bundle import Bundle
+from attest.evidence.simple_signing import SimpleSigning
 from attest.evidence.statement import PAYLOAD_TYPE, Statement
 from attest.oci import limits
 from attest.oci.image import AttestationManifest, Image
@@ -26,7 +27,7 @@ from attest.trust.identity import CertifiedSigner, ExpectedIdentity
 from attest.trust.keys import PublicKey
 
 _SEAL: Final = object()
-_CERTIFICATE: Final = "signed with a certificate, which was not checked: no identity was given, or cosign 2 wrote it"
+_CERTIFICATE: Final = "signed with a certificate; keys were given to check with"
 
 Signer = PublicKey | CertifiedSigner
 RefusalReason = Literal[
@@ -38,7 +39,10 @@ class Roots(Protocol):
     """What certificates are checked against: attest.trust.certificates.TrustedRoots, or a caller's own."""
 
     def signer_of(self, bundle: Bundle) -> CertifiedSigner:
-        """Who signed this bundle's exact payload. Raises NotVerified."""
+        """Who signed this envelope's exact payload. Raises NotVerified."""
+
+    def signer_of_payload(self, signing: SimpleSigning) -> CertifiedSigner:
+        """Who signed this image signature of cosign 1 and 2. Raises NotVerified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +181,17 @@ def _open_simple(image: Image, signature: SimpleSignature, trust: Trust) -> tupl
         return Refusal(signature, "subject", f"an image signature about {signing.about}, not about this image")
     for key in trust.keys:
         if key.verifies(signing.signature, signing.payload):
-            return (ImageSignature(signing.about, key, signature.digest, _SEAL),)
+            return (_image_signature(signing.about, key, signature.digest),)
+    if signing.certificate is not None and trust.identities:
+        signer = _certified(signature, trust, lambda roots: roots.signer_of_payload(signing))
+        return signer if isinstance(signer, Refusal) else (_image_signature(signing.about, signer, signature.digest),)
     if signing.certificate is not None:
         return Refusal(signature, "certificate", _CERTIFICATE)
     return Refusal(signature, "other-key", "signed with another key, or over another payload (its format has no hint)")
+
+
+def _image_signature(over: Digest, signer: Signer, digest: Digest) -> ImageSignature:
+    return ImageSignature(over, signer, digest, _SEAL)
 
 
 def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> Signer | Refusal:
@@ -200,18 +211,20 @@ def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> Signer | 
     for key in trust.keys:
         if any(key.verifies(signature, message) for signature in envelope.signatures):
             return key
-    if trust.identities and bundle.certificate is not None and bundle.is_bundle:
-        return _certified(attestation, bundle, trust)
+    if trust.identities and bundle.certificate is not None:
+        return _certified(attestation, trust, lambda roots: roots.signer_of(bundle))
     return _why_not(attestation, bundle, trust)
 
 
-def _certified(attestation: Attestation, bundle: Bundle, trust: Trust) -> CertifiedSigner | Refusal:
+def _certified(
+    evidence: Attestation | SimpleSignature, trust: Trust, ask: Callable[[Roots], CertifiedSigner]
+) -> CertifiedSigner | Refusal:
     """The identity in the certificate, once everything about the certificate and the signature holds."""
     assert trust.roots is not None  # noqa: S101 - Trust sees to it
     try:
-        signer = trust.roots.signer_of(bundle)
+        signer = ask(trust.roots)
     except NotVerified as error:
-        return Refusal(attestation, "certificate", f"its certificate or signature does not hold: {error}")
+        return Refusal(evidence, "certificate", f"its certificate or signature does not hold: {error}")
     if any(identity.accepts(signer.identity, signer.issuer) for identity in trust.identities):
         return signer
     expected = ", or ".join(map(str, trust.identities))
@@ -220,7 +233,7 @@ def _certified(attestation: Attestation, bundle: Bundle, trust: Trust) -> Certif
         if any(one.differs_only_in_ref(signer.identity) and one.issuer == signer.issuer for one in trust.identities)
         else ""
     )
-    return Refusal(attestation, "other-identity", f"signed by {signer.name}, expected {expected}{only}")
+    return Refusal(evidence, "other-identity", f"signed by {signer.name}, expected {expected}{only}")
 
 
 def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:

@@ -11,15 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from attest.errors import UsageError
 from attest.evidence.bundle import Bundle
+from attest.evidence.simple_signing import SimpleSigning
 from attest.evidence.statement import PAYLOAD_TYPE
+from attest.trust.dsse import pre_authentication_encoding
 from attest.trust.identity import CertifiedSigner
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cryptography.x509 import Certificate
-    from sigstore.models import TrustedRoot
     from sigstore.verify import Verifier
+
+    from attest.trust.trusted_root import TrustedRoot
 
 _OIDS: Final = {"repository": 12, "commit": 13, "ref": 14}
 _FULCIO: Final = "1.3.6.1.4.1.57264.1"
@@ -31,12 +35,29 @@ class NotVerified(Exception):
 
 @dataclass(frozen=True)
 class TrustedRoots:
-    """Sigstore's certificate authorities, logs and timestamp authorities: the public ones, or those of a file."""
+    """Sigstore's certificate authorities and logs: the public ones, or those of a file."""
 
     path: Path | None = None
 
+    def require_usable(self) -> None:
+        """Raises UsageError for a root that is none, before anything is asked of a registry."""
+        _ = self._root
+
     def signer_of(self, bundle: Bundle) -> CertifiedSigner:
-        """Who signed this bundle's exact payload. Raises NotVerified, and UsageError for an unusable root."""
+        """Who signed this envelope's exact payload. Raises NotVerified."""
+        if bundle.is_bundle:
+            return self._signer_of_bundle(bundle)
+        envelope = bundle.envelope
+        if len(envelope.signatures) != 1:
+            raise NotVerified(f"{len(envelope.signatures)} signatures for one certificate")
+        message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
+        return self._signer_by_entry(envelope.payload, message, envelope.signatures[0], bundle.annotations, bundle.raw)
+
+    def signer_of_payload(self, signing: SimpleSigning) -> CertifiedSigner:
+        """Who signed this image signature of cosign 1 and 2. Raises NotVerified."""
+        return self._signer_by_entry(signing.payload, signing.payload, signing.signature, signing.annotations)
+
+    def _signer_of_bundle(self, bundle: Bundle) -> CertifiedSigner:
         from sigstore.errors import Error
         from sigstore.models import Bundle as SigstoreBundle
 
@@ -49,34 +70,28 @@ class TrustedRoots:
             raise NotVerified("what was signed is not the statement in the envelope")
         return _signer(parsed.signing_certificate)
 
-    def require_usable(self) -> None:
-        """Raises UsageError for a root that is none, before anything is asked of a registry."""
-        _ = self._verifier
+    def _signer_by_entry(
+        self, payload: bytes, message: bytes, signature: bytes, annotations: Mapping[str, str], envelope: bytes = b""
+    ) -> CertifiedSigner:
+        from attest.trust.signed_entry import Signed, verified_certificate
+
+        signed = Signed(payload, message, signature, annotations, envelope)
+        return _signer(verified_certificate(signed, self._root))
+
+    @functools.cached_property
+    def _root(self) -> TrustedRoot:
+        from attest.trust.trusted_root import load_trusted_root
+
+        return load_trusted_root(self.path)
 
     @functools.cached_property
     def _verifier(self) -> Verifier:
-        from sigstore.errors import Error
+        from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier
 
-        try:
-            return Verifier(trusted_root=self._root())
-        except (Error, ValueError) as error:
-            raise self._unusable(_brief(error)) from None
+        from attest.trust.trusted_root import public_root
 
-    def _root(self) -> TrustedRoot:
-        from sigstore.models import ClientTrustConfig, TrustedRoot
-
-        if self.path is None:
-            return ClientTrustConfig.production(offline=True).trusted_root
-        try:
-            return TrustedRoot.from_file(str(self.path))
-        except OSError as error:
-            raise self._unusable(f"{error.strerror}") from None
-
-    def _unusable(self, why: str) -> UsageError:
-        what = f"--trusted-root {self.path}" if self.path is not None else "the public trusted root"
-        remedy = "Expected JSON as `cosign trusted-root create` writes it."
-        return UsageError(f"{what}: not a trusted root", why, remedy)
+        return Verifier(trusted_root=TrustedRoot.from_file(str(self.path or public_root())))
 
 
 class _AnySigner:

@@ -99,9 +99,7 @@ def load_public_key(name: str, environ: Mapping[str, str]) -> PublicKey:
         key = serialization.load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise InvalidKey(f"{name}: not a public key in PEM", "", "Expected -----BEGIN PUBLIC KEY-----.") from None
-    if not isinstance(key, _Public):
-        raise InvalidKey(f"{name}: a key of an unsupported kind", _SUPPORTED)
-    return PublicKey(name, _accepted(name, key))
+    return accepted_key(name, key)
 
 
 def load_signing_key(name: str, environ: Mapping[str, str]) -> SigningKey:
@@ -120,6 +118,13 @@ def load_signing_key(name: str, environ: Mapping[str, str]) -> SigningKey:
 
 
 _SUPPORTED: Final = "Supported are ECDSA P-256, P-384 and P-521, Ed25519, and RSA of at least 2048 bits."
+
+
+def accepted_key(name: str, key: object) -> PublicKey:
+    """A key that was found in a certificate or trusted root. Raises InvalidKey for kinds that are not supported."""
+    if not isinstance(key, _Public):
+        raise InvalidKey(f"{name}: a key of an unsupported kind", _SUPPORTED)
+    return PublicKey(name, _accepted(name, key))
 
 
 def _accepted(name: str, key: _Public) -> _Public:

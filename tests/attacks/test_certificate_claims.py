@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 
 from attest.evidence.bundle import Bundle
+from attest.evidence.simple_signing import SimpleSigning
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.trust.authentication import Trust
@@ -35,6 +36,11 @@ class Authority:
 
         message = pre_authentication_encoding(bundle.envelope.payload_type, bundle.envelope.payload)
         if not self.key.verifies(bundle.envelope.signatures[0], message):
+            raise NotVerified("the signature does not hold")
+        return self.signer
+
+    def signer_of_payload(self, signing: SimpleSigning) -> CertifiedSigner:
+        if not self.key.verifies(signing.signature, signing.payload):
             raise NotVerified("the signature does not hold")
         return self.signer
 
