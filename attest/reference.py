@@ -59,8 +59,11 @@ class Digest:
 
     @property
     def fallback_tag(self) -> str:
-        """The tag under which referrers stand where a registry has no referrers API (distribution-spec 1.1)."""
-        return f"{self.algorithm}-{self.hex}"
+        """The tag under which referrers stand where a registry has no referrers API.
+
+        A tag has at most 128 characters, so the digest is cut (distribution-spec 1.1, "Referrers Tag Schema").
+        """
+        return f"{self.algorithm}-{self.hex[:64]}"
 
     @property
     def short(self) -> str:

@@ -17,7 +17,7 @@ from attest.reference import Digest
 
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 
-_FALLBACK_TAG = re.compile(r"sha256-[0-9a-f]{64}|sha512-[0-9a-f]{128}")
+_FALLBACK_TAG = re.compile(r"sha(?:256|512)-[0-9a-f]{64}")
 _EMPTY: Final[JsonObject] = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []}
 
 

@@ -150,3 +150,7 @@ def test_only_unknown_unknown_is_the_unknown_platform() -> None:
     assert Platform.parse("unknown/unknown").is_unknown
     assert not Platform.parse("unknown/amd64").is_unknown
     assert str(Platform("windows", "amd64", "", "10.0.1")) == "windows/amd64 (10.0.1)"
+
+
+def test_the_tag_of_a_long_digest_is_cut_to_what_a_tag_may_have() -> None:
+    assert Digest("sha512", "ab" * 64).fallback_tag == "sha512-" + "ab" * 32

@@ -17,7 +17,7 @@ _QUOTED: Final = 200  # characters of a server's own words in one message
 class Request:
     """One question; `limit` is the number of bytes that a good answer's body may have.
 
-    `repeatable` says of a request that writes that doing it twice is doing it once: its address is its content's.
+    `repeatable` says of a request that writes that doing it twice does no more than doing it once.
     """
 
     method: str

@@ -24,6 +24,7 @@ from attest.reference import RegistryReference
 PULL: Final = "pull"
 PUSH: Final = "pull,push"
 
+_REFUSED: Final = frozenset({400, 401, 403})
 _TOKEN = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"  # noqa: S105 RFC 9110's word, not a secret
 # RFC 9110, section 11.6.1: `Scheme key=value, key="a, b", Scheme2 …`; what fits neither is skipped.
 _ITEM = re.compile(rf'({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"=][^\s,"]*))|({_TOKEN})(?=[\s,]|$)|[^\s,]+')
@@ -118,11 +119,12 @@ class Access:
         self._require_safe(realm)
         asked = [("service", service)] if service else []
         asked.append(("scope", f"repository:{self._reference.repository}:{action}"))
-        if self._mount_from and action == PUSH:
-            asked.append(("scope", f"repository:{self._mount_from}:{PULL}"))
-        answer = self._ask_realm(realm, asked, self._login())
+        beside = [("scope", f"repository:{self._mount_from}:{PULL}")] if self._mount_from and action == PUSH else []
+        answer = self._ask_realm(realm, asked + beside, self._login())
+        if beside and answer.status in _REFUSED:  # mounting saves time, and nothing hangs on it
+            answer = self._ask_realm(realm, asked, self._login())
         where = f"{self._reference.name}: no token to {'read' if action == PULL else 'write'}"
-        if answer.status in (400, 401, 403):
+        if answer.status in _REFUSED:
             raise self._unauthorised(where, self.refusal(answer, where).detail)
         if answer.status == 404:  # an absent token server must not make what we asked for look absent
             raise Unreadable(f"{where}: no token server", self.refusal(answer, where).detail)

@@ -1,13 +1,15 @@
 """Whose name we go by at a registry: the places where docker, podman and GitLab keep credentials, in a fixed order.
 
-1. ATTEST_REGISTRY_USER and ATTEST_REGISTRY_PASSWORD; 2. DOCKER_AUTH_CONFIG, a config.json's text, as GitLab's
-runner reads it; 3. docker's config.json with its helpers; 4. podman's auth.json; 5. the variables of a GitLab job, for
-the registry that they name. What could not be read is noted, not raised: the registry may answer to anybody.
+1. ATTEST_REGISTRY_USER and ATTEST_REGISTRY_PASSWORD; 2. DOCKER_AUTH_CONFIG, a config.json's text, which comes before
+the file for GitLab's runner and for docker's client since 28.3; 3. docker's config.json with its helpers; 4. podman's
+auth.json; 5. the variables of a GitLab job, for the registry that they name. What could not be read is noted, not
+raised: the registry may answer to anybody.
 """
 
 from __future__ import annotations
 
 import base64
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ _HUB_KEY: Final = "https://index.docker.io/v1/"
 _HUB_HOSTS: Final = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _REFRESH: Final = "<token>"  # the user that a helper names when its secret is an identity token
 _ADDRESS = re.compile(r"(?:https?://)?([^/]+)/?(?:v[12]/?)?")
+_XDG: Final = ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME")
+_PODMAN: Final = "/run/containers"
 _HELPER = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -90,9 +94,11 @@ class _Seeker:
     def podman(self) -> Login | None:
         if path := self._named("REGISTRY_AUTH_FILE"):
             return self._file(Path(path))
-        folders = [self._named("XDG_RUNTIME_DIR"), self._named("XDG_CONFIG_HOME")]
-        folders.append(f"{self._named('HOME')}/.config" if self._named("HOME") else "")
-        logins = (self._file(Path(folder, "containers", "auth.json")) for folder in folders if folder)
+        folders = [f"{folder}/containers" for name in _XDG if (folder := self._named(name))]
+        if not self._named("XDG_RUNTIME_DIR") and os.name == "posix":
+            folders.insert(0, f"{_PODMAN}/{os.getuid()}")  # root's, and that of a service or container
+        folders.append(f"{self._named('HOME')}/.config/containers" if self._named("HOME") else "")
+        logins = (self._file(Path(folder, "auth.json")) for folder in folders if folder)
         return next(filter(None, logins), None)
 
     def gitlab(self) -> Login | None:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from attest.errors import NotWritable, Unreadable
+from attest.errors import NotWritable, Unreachable, Unreadable
 from attest.oci import limits
 from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX
 from attest.oci.http.answer import Answer, Request
@@ -40,7 +40,12 @@ class Endpoints:
         return self._hoped_for(Request("GET", f"{self._address}/blobs/{digest}", limit=limit), where, PULL)
 
     def get_referrers(self, subject: Digest, where: str) -> Answer | None:
-        """The first page of the referrers of `subject`, or None where the registry has no such list."""
+        """The first page of the referrers of `subject`, or None where the registry has no such list.
+
+        Asked for every subject: a 404 may mean this digest alone (some registries give it for what they do not hold),
+        and a page or a 405 may be some proxy's bad moment. Remembering it would save nothing but a question that goes
+        out beside the one for the fallback tag, and could lose evidence.
+        """
         request = Request("GET", f"{self._address}/referrers/{subject}", _ACCEPT_INDEX, limit=limits.MANIFEST)
         answer = self._access.send(request, PULL)
         if answer.status in _NO_REFERRERS_API:
@@ -74,19 +79,38 @@ class Endpoints:
 
         Where `mount_from`, another repository, has it, the registry may take it from there ("Mounting a blob").
         """
-        if self._access.send(Request("HEAD", f"{self._address}/blobs/{digest}"), PUSH).status == 200:
+        if self._has_blob(digest):
             return
-        source = f"?mount={quote(str(digest))}&from={quote(mount_from)}" if mount_from else ""
-        url = f"{self._address}/blobs/uploads/{source}"
-        begun = self._written(Request("POST", url), where)
+        try:
+            self._upload(digest, content, where, mount_from)
+        except Unreachable:
+            # It may have arrived all the same; if not, the upload is of no use any more, and a new one may be.
+            if not self._has_blob(digest):
+                self._upload(digest, content, where)
+
+    def _has_blob(self, digest: Digest) -> bool:
+        return self._access.send(Request("HEAD", f"{self._address}/blobs/{digest}"), PUSH).status == 200
+
+    def _upload(self, digest: Digest, content: bytes, where: str, mount_from: str = "") -> None:
+        begun = self._mount_or_begin(digest, where, mount_from)
         if mount_from and begun.status == 201:
             return
         try:
-            place = self._transport.follow(url, begun.headers.get("Location", ""))
+            place = self._transport.follow(begun.url, begun.headers.get("Location", ""))
         except Unreadable as error:
             raise NotWritable(f"{where}: no way to upload it", error.summary, error.remedy) from None
         address = f"{place}{'&' if split(place).query else '?'}digest={quote(str(digest), safe='')}"
         self._written(Request("PUT", address, {"Content-Type": "application/octet-stream"}, content), where)
+
+    def _mount_or_begin(self, digest: Digest, where: str, mount_from: str) -> Answer:
+        """201 for a blob that was mounted, else an open upload; whoever refuses to mount may still take an upload."""
+        url = f"{self._address}/blobs/uploads/"
+        if mount_from:
+            source = f"?mount={quote(str(digest))}&from={quote(mount_from)}"
+            answer = self._access.send(Request("POST", f"{url}{source}", repeatable=True), PUSH)
+            if answer.status in _CREATED:
+                return answer
+        return self._written(Request("POST", url, repeatable=True), where)
 
     def _hoped_for(self, request: Request, where: str, action: str) -> Answer:
         answer = self._access.send(request, action)

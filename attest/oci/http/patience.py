@@ -35,9 +35,10 @@ def time_limit(seconds: float, stop: Callable[[], object]) -> Iterator[threading
 
 
 def _within_limit(connection: HTTPConnection, answer: Callable[[], HTTPResponse]) -> HTTPResponse:
-    """The status line and headers, all of them within limits.READ_SECONDS. Raises TimeoutError, as a socket does."""
+    """The status line and headers, within the time that each byte may take. Raises TimeoutError, as a socket does."""
     reading = connection.sock
-    with time_limit(limits.READ_SECONDS, lambda: _shut(reading)) as is_over:
+    seconds = connection.timeout if isinstance(connection.timeout, float) else limits.READ_SECONDS
+    with time_limit(seconds, lambda: _shut(reading)) as is_over:
         try:
             return answer()
         finally:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attest.errors import InvalidReference, NotFound, NotWritable, StoreError, Unreadable
+from attest.errors import NotFound, NotWritable, StoreError, Unreadable
 from attest.oci import limits
-from attest.oci.content import checked, mismatch, within
-from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, OCI_INDEX, Descriptor, Index, parse_manifest
-from attest.oci.document import JsonObject, parse_object, text
+from attest.oci.content import checked, within
+from attest.oci.descriptor import OCI_INDEX, Descriptor
 from attest.oci.http.answer import Answer, printable
 from attest.oci.http.auth import PULL, PUSH, Access
 from attest.oci.http.endpoints import Endpoints
+from attest.oci.http.manifests import checked_document, described, index, is_index, promised
 from attest.oci.http.transport import Transport
 from attest.oci.interface import Artifact, CosignSuffix
 from attest.oci.locks import locked_name
@@ -27,6 +27,7 @@ from attest.oci.referrer import describe, unique, with_entries
 from attest.oci.rounds import ask_all
 from attest.reference import Digest, RegistryReference
 
+_TAG_LENGTH: Final = 128  # distribution-spec 1.1, "Pulling manifests"; sha512's digests alone have as many
 _LATER: Final = (0.0, 0.5)  # seconds before a new referrer is looked for; some registries list it a moment later
 
 
@@ -65,7 +66,7 @@ class Registry:
         wanted = self._reference.digest
         where = str(self._reference)
         answer = self._endpoints.get_manifest(str(wanted or self._reference.tag), limits.MANIFEST, where)
-        descriptor = _described(answer, wanted, where)
+        descriptor = described(answer, wanted, where)
         self._keep(descriptor.digest, answer.body)
         return descriptor
 
@@ -95,18 +96,20 @@ class Registry:
         for answer in ask_all(lambda ask: ask(subject), (self._listed, self._tagged)):
             if isinstance(answer, StoreError):
                 raise answer
-            found.extend(answer)
+            found.extend(answer or ())
         return unique(found)[: limits.REFERRERS + 1]
 
     def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
         """The manifest under cosign's tag for `subject`, or None; `manifest` does not ask for it again."""
-        tag = f"{subject.fallback_tag}.{suffix}"
+        tag = f"{subject.algorithm}-{subject.hex}.{suffix}"
+        if len(tag) > _TAG_LENGTH:
+            return None  # nobody could have written it, and registries differ in how they refuse to look
         where = f"{self._reference.name}:{tag}"
         try:
             answer = self._endpoints.get_manifest(tag, limits.MANIFEST, where)
         except NotFound:
             return None
-        descriptor = _described(answer, None, where)
+        descriptor = described(answer, None, where)
         self._keep(descriptor.digest, answer.body)
         return descriptor
 
@@ -131,8 +134,8 @@ class Registry:
             (listed if _lists_itself(put, artifact.subject) else unlisted).setdefault(artifact.subject, []).append(
                 entry
             )
-        for subject, promised in listed.items():
-            unlisted.setdefault(subject, []).extend(self._broken_promises(subject, promised))
+        for subject, written in listed.items():
+            unlisted.setdefault(subject, []).extend(self._broken_promises(subject, written))
         for subject, missing in unlisted.items():
             self._tag(subject, missing)
         return tuple(entries)
@@ -142,31 +145,34 @@ class Registry:
         missing = list(entries)
         for seconds in _LATER:
             self._transport.pause(seconds, seconds)
-            found = {entry.digest for entry in self._listed(subject)}
-            missing = [entry for entry in entries if entry.digest not in found]
+            listed = self._listed(subject)
+            if listed is None:
+                break
+            found = {entry.digest for entry in listed}
+            missing = [entry for entry in missing if entry.digest not in found]
             if not missing:
                 break
         return missing
 
-    def _listed(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """All pages of the referrers API; nothing where there is no such API."""
+    def _listed(self, subject: Digest) -> tuple[Descriptor, ...] | None:
+        """All pages of the referrers API, or None where there is no such API."""
         where = f"{self._at(subject)}: referrers"
         answer = self._endpoints.get_referrers(subject, where)
-        if answer is None or not _is_index(answer):
-            return ()
-        found, pages = list(_index(answer, where).manifests), {answer.url}
+        if answer is None or not is_index(answer):
+            return None
+        found, pages = list(index(answer, where).manifests), {answer.url}
         while (page := self._endpoints.next_page(answer, where)) and len(found) <= limits.REFERRERS:
             if page in pages or len(pages) >= limits.REFERRER_PAGES:
                 raise Unreadable(f"{where}: a list without end", f"{len(pages)} pages were read.")
             pages.add(page)
             answer = self._endpoints.get_page(page, where)
-            found.extend(_index(answer, where).manifests)
+            found.extend(index(answer, where).manifests)
         return tuple(found)
 
-    def _tagged(self, subject: Digest) -> tuple[Descriptor, ...]:
+    def _tagged(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         where = f"{self._reference.name}:{subject.fallback_tag}"
         answer = self._fallback(subject, PULL)
-        return _index(answer, where).manifests if answer is not None else ()
+        return index(answer, where).manifests if answer is not None else None
 
     def _fallback(self, subject: Digest, action: str) -> Answer | None:
         """The index under the fallback tag as it is now, or None."""
@@ -205,8 +211,8 @@ class Registry:
         answer = self._fallback(subject, PUSH)
         if answer is None:
             return with_entries(None, entries, where)
-        _checked_document(answer, _promised(answer), where)
-        if not _is_index(answer):
+        checked_document(answer, promised(answer), where)
+        if not is_index(answer):
             raise Unreadable(f"{where}: expected an image index", f"Found {printable(answer.media_type)!r}.")
         return with_entries(answer.body, entries, where)
 
@@ -221,53 +227,3 @@ class Registry:
 def _lists_itself(answer: Answer, subject: Digest) -> bool:
     """Whether the registry says that its referrers API will list what was just written."""
     return answer.headers.get("OCI-Subject", "") == str(subject)
-
-
-def _described(answer: Answer, wanted: Digest | None, where: str) -> Descriptor:
-    """The descriptor of an answer, held against the digest asked for, or else the one that the registry promises."""
-    document = _checked_document(answer, wanted or _promised(answer), where)
-    media_type = answer.media_type if answer.media_type in INDEX_TYPES | MANIFEST_TYPES else text(document, "mediaType")
-    descriptor = Descriptor(media_type, wanted or Digest.of(answer.body), len(answer.body))
-    parse_manifest(descriptor, answer.body, where)
-    return descriptor
-
-
-def _index(answer: Answer, where: str) -> Index:
-    parsed = parse_manifest(_described(answer, None, where), answer.body, where)
-    if not isinstance(parsed, Index):
-        raise Unreadable(f"{where}: expected an image index, found a manifest")
-    return parsed
-
-
-def _is_index(answer: Answer) -> bool:
-    """Whether this means to be what the referrers API answers, and is not some page that stands in its place."""
-    try:
-        document = parse_object(answer.body, answer.url)
-    except Unreadable:
-        return answer.media_type == OCI_INDEX  # half an answer is not the answer that there is no such API
-    return (text(document, "mediaType") or answer.media_type) == OCI_INDEX
-
-
-def _checked_document(answer: Answer, expected: Digest | None, where: str) -> JsonObject:
-    if expected is not None and not expected.matches(answer.body):
-        _document(answer, where)  # raises: half a document or a login page is no changed image
-        raise mismatch(answer.body, expected, where)
-    return _document(answer, where)
-
-
-def _document(answer: Answer, where: str) -> JsonObject:
-    try:
-        return parse_object(answer.body, where)
-    except Unreadable as error:
-        raise Unreadable(
-            f"{where}: expected a manifest, found {printable(answer.media_type)!r} that is none",
-            error.detail or error.summary,
-            "Is this the address of a registry? A login page or a proxy may stand in its place.",
-        ) from None
-
-
-def _promised(answer: Answer) -> Digest | None:
-    try:
-        return Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
-    except InvalidReference:
-        return None

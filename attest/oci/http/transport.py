@@ -2,8 +2,12 @@
 
 - Credentials go to the origin that they were asked for by, never along a redirect.
 - TLS is left out only towards this machine and hosts that the user named; no answer leads from https to http.
-- Reading is tried again where that may help, and writing what its own digest names. Nothing else is: the registry
-  may have done it. Only where it says that it did not (429) everything may be asked again.
+- Redirects of reading are followed, and of writing where there is no body and the method stays (307, 308).
+- Reading is tried again where that may help, and so is what may be done twice: writing a manifest under its own digest,
+  and opening an upload, since the registry clears away what nobody finishes. Nothing else is: it may have been done.
+  Whether a blob arrived is looked up, and a fallback tag is read anew by whoever attaches again. Only where the
+  registry says that it did nothing (429) everything is asked again.
+- All that is asked of one Transport ends with its time (limits.COMMAND_SECONDS), whatever drips.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import io
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from urllib.parse import urljoin
@@ -29,10 +33,11 @@ from attest.oci.http.patience import time_limit
 
 _READING: Final = frozenset({"GET", "HEAD"})
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
+_MOVED_AS_IT_IS: Final = frozenset({307, 308})
 _PASSING: Final = frozenset({429, 502, 503, 504})
 _UNDONE: Final = frozenset({429})
 _CHUNK: Final = 256 * 1024
-_TIMEOUT: Final = urllib3.Timeout(connect=limits.CONNECT_SECONDS, read=limits.READ_SECONDS)
+_PIECE: Final = 64 * 1024  # of what we send; each must be taken within limits.CONNECT_SECONDS
 _HUB: Final = {"docker.io": "registry-1.docker.io"}
 _RANDOM: Final = random.SystemRandom()
 
@@ -66,11 +71,11 @@ class Transport:
         self._wait(seconds + _RANDOM.uniform(0, spread))
 
     def send(self, request: Request, authorization: str = "") -> Answer:
-        """Ask, following a read's redirects. Raises Unreachable, Unreadable; no status is an exception."""
+        """Ask, following redirects. Raises Unreachable, Unreadable; no status is an exception."""
         url = request.url
         for _ in range(limits.REDIRECTS + 1):
             answer = self._persistently(request, url, authorization)
-            if answer.status not in _MOVED or request.method not in _READING:
+            if not _leads_on(request, answer):
                 return answer
             target = self.follow(url, answer.headers.get("Location", ""))
             if origin(target) != origin(url):
@@ -101,6 +106,7 @@ class Transport:
             try:
                 answer = self._once(request, url, authorization)
             except HTTPError as error:
+                self._seconds_left(url)
                 # Not after a time limit: to wait for it four times would take minutes.
                 may_help = is_repeatable and isinstance(error, (ProtocolError, NewConnectionError))
                 if not left or not may_help:
@@ -115,42 +121,61 @@ class Transport:
             left -= 1
 
     def _once(self, request: Request, url: str, authorization: str) -> Answer:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise Unreachable(
-                f"{host_of(url)}: took more than {limits.COMMAND_SECONDS:.0f} s for all that was asked",
-                "",
-                "A registry that is this slow is overloaded, or wants us to wait for ever. Try again later.",
-            )
+        left = self._seconds_left(url)
         headers = {"Accept-Encoding": "identity", "User-Agent": f"attest/{__version__}", **request.headers}
         if authorization:
             headers["Authorization"] = authorization
+        if request.body is not None:
+            headers["Content-Length"] = str(len(request.body))
         response = self._connections.pool(url).request(
             request.method,
             url,
-            body=request.body,
+            body=self._pieces(request.body, url) if request.body is not None else None,
             headers=headers,
             redirect=False,
             retries=False,
-            timeout=_TIMEOUT,
+            timeout=urllib3.Timeout(connect=min(left, limits.CONNECT_SECONDS), read=min(left, limits.READ_SECONDS)),
             preload_content=False,
             decode_content=False,
         )
         try:
-            body = _body_within(min(left, limits.TRANSFER_SECONDS), response, request.limit, host_of(url))
-            return Answer(response.status, response.headers, body, url)
+            return Answer(response.status, response.headers, self._body_in_time(response, request.limit, url), url)
         finally:
             response.close()
             response.release_conn()  # a pool lends so many connections and no more
 
+    def _pieces(self, body: bytes, url: str) -> Iterator[bytes]:
+        """A socket's time limit holds for all that it is given at once, which would limit an SBOM and not its pace."""
+        for start in range(0, len(body), _PIECE):
+            self._seconds_left(url)
+            yield body[start : start + _PIECE]
 
-def _body_within(seconds: float, response: urllib3.BaseHTTPResponse, limit: int, where: str) -> bytes:
-    with time_limit(seconds, response.shutdown) as is_over:
-        try:
-            return _body(response, limit, where)
-        finally:
-            if is_over.is_set():
-                raise Unreachable(f"{where}: one answer took more than {seconds:.0f} s")
+    def _body_in_time(self, response: urllib3.BaseHTTPResponse, limit: int, url: str) -> bytes:
+        with time_limit(min(self._seconds_left(url), limits.TRANSFER_SECONDS), response.shutdown) as is_over:
+            try:
+                return _body(response, limit, host_of(url))
+            finally:
+                if is_over.is_set():
+                    self._seconds_left(url)
+                    raise Unreachable(f"{host_of(url)}: one answer took more than {limits.TRANSFER_SECONDS:.0f} s")
+
+    def _seconds_left(self, url: str) -> float:
+        """How long this command may still ask. Raises Unreachable where its time is over."""
+        left = self._ends - time.monotonic()
+        if left > 0:
+            return left
+        raise Unreachable(
+            f"{host_of(url)}: took more than {limits.COMMAND_SECONDS:.0f} s for all that was asked",
+            "",
+            "A registry that is this slow is overloaded, or wants us to wait for ever. Try again later.",
+        )
+
+
+def _leads_on(request: Request, answer: Answer) -> bool:
+    """Whether an answer is a redirect to follow; a body goes nowhere but to where it was meant for."""
+    if request.method in _READING:
+        return answer.status in _MOVED
+    return request.body is None and answer.status in _MOVED_AS_IT_IS
 
 
 def _body(response: urllib3.BaseHTTPResponse, limit: int, where: str) -> bytes:

@@ -13,11 +13,17 @@ from dataclasses import dataclass, field
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
+from attest.oci import limits
+from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, SIGSTORE_BUNDLE, Descriptor
 from attest.oci.http.registry import Registry
 from attest.reference import Digest, RegistryReference, parse_reference
+from tests.unit.oci.samples import BUNDLE, image
 
 NAME = "acme/app"
+ONE = image(1)
+DIGEST = Digest.of(ONE)
+TAGGED = f"/v2/{NAME}/manifests/1"
+BUNDLE_AT = f"/v2/{NAME}/blobs/{Digest.of(BUNDLE)}"
 NOTHING: Mapping[str, str] = {}
 
 
@@ -36,6 +42,11 @@ def open_at(
     reference = parse_reference(f"{host}/{NAME}{rest}")
     assert isinstance(reference, RegistryReference)
     return Registry(reference, environ=environ, wait=wait, mount_from=mount_from)
+
+
+def read_bundle(store: Registry) -> bytes:
+    """The one blob of the fixture `memory`."""
+    return store.blob(Descriptor.of(BUNDLE, SIGSTORE_BUNDLE), limits.STATEMENT)
 
 
 @dataclass

@@ -95,6 +95,10 @@ def test_nothing_leads_out_of_tls(location: str) -> None:
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "ample.com,,"}, f"https://{HOST}/", "http://proxy"),
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.0.0.0/8"}, "https://10.1.2.3:5000/", ""),
         ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.0.0.0/8"}, "https://11.1.2.3/", "http://proxy"),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.1.2.3"}, "https://10.1.2.3:5000/", ""),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "fd00::/8"}, "https://[fd00::1]:5000/", ""),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "fd00::/8"}, "https://[fe00::1]:5000/", "http://proxy"),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "10.0.0.0/8"}, f"https://{HOST}/", "http://proxy"),
     ],
 )
 def test_the_proxy_is_the_one_that_the_environment_names(environ: Mapping[str, str], url: str, proxy: str) -> None:
@@ -129,7 +133,7 @@ def _key_and_certificate(folder: Path, names: list[str]) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def ca_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _key_and_certificate(tmp_path_factory.mktemp("tls"), [HOST])[0]
+    return _key_and_certificate(tmp_path_factory.mktemp("tls"), [HOST, "localhost"])[0]
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +196,22 @@ def test_a_registry_is_reached_through_a_proxy_with_a_ca_of_its_own(
     assert store.resolve().digest == Digest.of(ONE)
     assert asked[0].startswith(f"CONNECT {HOST}:443 HTTP/1.".encode())
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNzQHdvcmQ=" in asked[0].replace(b"proxy-auth", b"Proxy-Auth")
+
+
+def test_a_registry_on_this_machine_may_have_tls_where_a_ca_is_named(tls_server: HTTPServer, ca_file: Path) -> None:
+    assert _open(f"localhost:{tls_server.port}", {}, ca_file).resolve().digest == Digest.of(ONE)
+
+
+def test_who_names_a_ca_and_an_insecure_host_speaks_both(
+    tls_server: HTTPServer, server: HTTPServer, ca_file: Path
+) -> None:
+    MemoryRegistry().serve(server).add(ONE, "1")
+    plain = f"localhost:{server.port}"
+    insecure = Registry(
+        RegistryReference(plain, NAME, "1", None), insecure_hosts=frozenset({plain}), ca_file=ca_file, environ={}
+    )
+    assert insecure.resolve().digest == Digest.of(ONE)
+    assert _open(f"localhost:{tls_server.port}", {}, ca_file).resolve().digest == Digest.of(ONE)
 
 
 def test_a_certificate_of_an_unknown_ca_is_not_believed(proxy: tuple[str, list[bytes]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from attest.oci import limits
+from attest.oci.http import credentials
 from attest.oci.http.credentials import Login, Search, find_login
 
 HOST = "registry.example.com"
@@ -92,6 +93,21 @@ def test_a_variable_that_holds_rubbish_is_noted_without_its_text(docker: Path, t
     assert found.login is not None
     assert found.login.user == "docker"
     assert "DOCKER_AUTH_CONFIG" in found.notes[0]
+
+
+@pytest.fixture(autouse=True)
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where podman keeps what belongs to no session; this machine's own place has nothing to do with these tests."""
+    monkeypatch.setattr(credentials, "_PODMAN", str(tmp_path / "system"))
+    return tmp_path / "system" / str(os.getuid())
+
+
+def test_podman_without_a_session_keeps_its_file_with_the_system(tmp_path: Path, system: Path) -> None:
+    _write(system, {"auths": {HOST: _encoded("system")}}, "auth.json")
+    _write(tmp_path / ".config" / "containers", {"auths": {HOST: _encoded("home")}}, "auth.json")
+    home = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+    assert _user(home) == "system"
+    assert _user({**home, "XDG_RUNTIME_DIR": str(tmp_path / "session")}) == "home"
 
 
 @pytest.mark.parametrize("variable", ["HOME", "XDG_CONFIG_HOME"])
