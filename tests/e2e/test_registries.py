@@ -216,6 +216,12 @@ def test_credentials_are_found_where_docker_and_gitlab_keep_them(with_passwords:
     assert with_passwords.attest("inspect", image, **{**none, **variables}).code == 0
 
 
+def test_a_registry_on_this_machine_that_wants_tls_says_how_to_give_it(behind_tls: Place) -> None:
+    refused = run_attest("inspect", f"{behind_tls.name}:1", env=stand.environment(behind_tls.folder))
+    assert refused.code == 3, refused
+    assert "--registry-ca-file" in refused.err
+
+
 def test_an_unknown_authority_is_told_from_a_registry_that_is_down(behind_tls: Place) -> None:
     image = behind_tls.push()
     (behind_tls.folder / "other").mkdir()

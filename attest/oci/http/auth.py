@@ -93,7 +93,10 @@ class Access:
                 return Throttled(f"{where}: too many requests", detail, remedy)
             case status if status >= 500:
                 return Unreachable(f"{where}: the registry fails", detail, "Try again later.")
-        return otherwise(f"{where}: the registry does not do what was asked", detail)
+        remedy = ""
+        if answer.status == 400 and answer.url.startswith("http:"):  # what Go's servers say to who forgets TLS
+            remedy = "We spoke without TLS. If it wants TLS, name its CA: --registry-ca-file."
+        return otherwise(f"{where}: the registry does not do what was asked", detail, remedy)
 
     def _renew(self, answer: Answer, action: str, used: str) -> str:
         """The Authorization header for this kind of question; one thread asks for it, the others get the same."""
