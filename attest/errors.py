@@ -82,6 +82,10 @@ class Unreadable(StoreError):
     reason = "unreadable"
 
 
+class TooLarge(Unreadable):
+    """More than attest reads: nothing is known about what it says, so it may contradict everything else."""
+
+
 class ContentMismatch(StoreError):
     """Bytes of full length whose digest is not the one they were asked for by: somebody changed them."""
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from attest.errors import MalformedStatement, Unreadable
+from attest.errors import MalformedStatement, TooLarge, Unreadable
 from attest.evidence.certificate import der_of
 from attest.oci.document import JsonObject, child, children, parse_object, text
 
@@ -91,6 +91,8 @@ def parse_envelope(raw: bytes, where: str, annotations: Mapping[str, str] | None
 def _document(raw: bytes, where: str) -> JsonObject:
     try:
         return parse_object(raw, where)
+    except TooLarge:
+        raise
     except Unreadable as error:
         raise MalformedStatement(error.summary, error.detail) from None
 

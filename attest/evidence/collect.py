@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from attest.errors import MalformedStatement, StoreError, Unreadable
+from attest.errors import MalformedStatement, StoreError, TooLarge, Unreadable
 from attest.evidence.attestation import Attestation, Evidence, LooseSbom, Place, SimpleSignature
 from attest.evidence.listing import Listed, Listings
 from attest.evidence.piece import Item, Piece, embedded_pieces, parse_piece, pieces_of
@@ -126,6 +126,8 @@ def _look_into(store: Store, place: Place, hint: Descriptor) -> tuple[Piece, ...
     raw = store.manifest(hint)
     try:
         manifest = parse_manifest(hint, raw, f"{store.reference.name}@{hint.digest}")
+    except TooLarge:
+        raise
     except Unreadable as error:  # the bytes are what was attached: rubbish that anybody may have attached
         return Problem("artifact-unknown", error.summary, hint.digest)
     subject = manifest.subject.digest if isinstance(manifest, Manifest) and manifest.subject else None
@@ -172,6 +174,8 @@ def _parse_all(store: Store, harvest: _Harvest) -> list[Item]:
             items.append(parse_piece(piece, content, f"{store.reference.name}@{piece.layer.digest}"))
         except MalformedStatement as error:
             harvest.problems.append(Problem("statement-malformed", str(error), piece.layer.digest))
+        except TooLarge as error:
+            harvest.unread.append(error)
     return items
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from attest.errors import MalformedStatement, Unreadable, UsageError
+from attest.errors import MalformedStatement, TooLarge, Unreadable, UsageError
 from attest.evidence.attestation import Attestation, Place
 from attest.evidence.bundle import parse_bundle, parse_envelope
 from attest.evidence.piece import signed_statement
@@ -57,6 +57,8 @@ def _is_document(content: bytes) -> bool:
 def _parse(content: bytes, where: str) -> Attestation:
     try:
         document = parse_object(content, where)
+    except TooLarge:
+        raise
     except Unreadable as error:
         raise MalformedStatement(error.summary, error.detail) from None
     digest = Digest.of(content)

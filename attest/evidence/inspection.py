@@ -56,13 +56,13 @@ def _about(image: Image, evidence: Evidence, platform: Digest) -> list[Item]:
 
 def _group(items: Sequence[Item]) -> dict[str, Json]:
     statements = [item for item in items if isinstance(item, Attestation)]
-    provenance = [(item, read_provenance(item.statement)) for item in statements]
     return {
         "attestations": [
             *(_attestation(item) for item in statements if not item.is_image_signature),
             *(_loose_sbom(item) for item in items if isinstance(item, LooseSbom)),
         ],
-        "provenance": [_provenance(item, read) for item, read in provenance if read is not None],
+        # One after the other: all of them at once may be ten times as large as what is shown of them.
+        "provenance": [_provenance(item, read) for item in statements if (read := read_provenance(item.statement))],
         "signatures": [
             *(_bundled_signature(item) for item in statements if item.is_image_signature),
             *(_simple_signature(item) for item in items if isinstance(item, SimpleSignature)),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from attest.errors import InvalidReference, MalformedStatement, Unreadable
+from attest.errors import InvalidReference, MalformedStatement, TooLarge, Unreadable
 from attest.evidence.bundle import CERTIFICATE, SIGNATURE
 from attest.evidence.certificate import der_of
 from attest.oci.document import child, parse_object, text
@@ -33,11 +33,13 @@ class SimpleSigning:
 
 
 def parse_simple_signing(payload: bytes, annotations: Mapping[str, str], where: str) -> SimpleSigning:
-    """Read a payload and the annotations of its layer. Raises MalformedStatement."""
+    """Read a payload and the annotations of its layer. Raises MalformedStatement, TooLarge."""
     try:
         critical = child(parse_object(payload, where), "critical")
         about = Digest.parse(text(child(critical, "image"), "docker-manifest-digest"))
         signature = base64.b64decode(annotations.get(SIGNATURE, ""), validate=True)
+    except TooLarge:
+        raise
     except (Unreadable, InvalidReference) as error:
         raise MalformedStatement(f"{where}: not a simple-signing payload", error.summary) from None
     except ValueError:

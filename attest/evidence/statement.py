@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from attest.errors import InvalidReference, MalformedStatement, Unreadable
+from attest.errors import InvalidReference, MalformedStatement, TooLarge, Unreadable
+from attest.oci import limits
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
 from attest.reference import Digest
 
@@ -65,9 +66,11 @@ class Statement:
 
 
 def parse_statement(raw: bytes, where: str) -> Statement:
-    """Read a statement (in-toto attestation framework, "Statement"). Raises MalformedStatement."""
+    """Read a statement (in-toto attestation framework, "Statement"). Raises MalformedStatement, TooLarge."""
     try:
         document = parse_object(raw, where)
+    except TooLarge:
+        raise
     except Unreadable as error:
         raise MalformedStatement(error.summary, error.detail) from None
     statement_type = text(document, "_type")
@@ -75,6 +78,8 @@ def parse_statement(raw: bytes, where: str) -> Statement:
         raise MalformedStatement(f"{where}: not an in-toto statement", f"_type is {statement_type[:80]!r}.")
     if not text(document, "predicateType"):
         raise MalformedStatement(f"{where}: an in-toto statement without predicateType")
+    if len(children(document, "subject")) > limits.SUBJECTS:
+        raise TooLarge(f"{where}: a statement of more than {limits.SUBJECTS} subjects")
     subjects = tuple(
         Subject(text(subject, "name"), strings(subject, "digest")) for subject in children(document, "subject")
     )

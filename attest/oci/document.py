@@ -7,10 +7,10 @@ same everywhere (SLSA v1.2, "Parsing rules"), so the readers below answer with t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Never
 
-from attest.errors import Unreadable
+from attest.errors import TooLarge, Unreadable
 from attest.oci import limits
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -18,19 +18,44 @@ JsonObject = Mapping[str, Json]
 
 
 def parse_object(content: bytes, where: str) -> JsonObject:
-    """Parse a JSON object of at most limits.VALUES values. Raises Unreadable, naming `where`."""
-    # Parsed JSON takes up to thirty times the room of its text, so this is asked of the text.
-    if sum(map(content.count, (b",", b":", b"[", b"{"))) > limits.VALUES:
-        raise Unreadable(f"{where}: more than the {limits.VALUES} values that are read of one JSON document")
+    """Parse a JSON object within limits.VALUES and limits.NESTING. Raises Unreadable, TooLarge."""
+    _refuse_bombs(content, where)
     try:
         value = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates, parse_constant=_refuse)
     except RecursionError:
-        raise Unreadable(f"{where}: JSON nested too deeply") from None
+        raise TooLarge(f"{where}: JSON nested too deeply") from None
     except ValueError as error:  # covers JSONDecodeError, UnicodeDecodeError, over-long integers
         raise Unreadable(f"{where}: not valid JSON", _brief(error)) from None
     if not isinstance(value, dict):
         raise Unreadable(f"{where}: expected a JSON object, found {_kind(value)}")
+    _refuse_nesting(value, where)
     return value
+
+
+def _refuse_bombs(content: bytes, where: str) -> None:
+    """Parsed JSON takes up to fifty times the room of its text (`[[[…`), so this is asked of the text.
+
+    What opens a list or an object counts twice, as that costs about twice as much.
+    """
+    values = sum(map(content.count, (b",", b":", b"[", b"{", b"[", b"{")))
+    is_dense = values * limits.BYTES_A_VALUE > len(content)
+    most = limits.DENSE_VALUES if is_dense else limits.VALUES
+    if values > most:
+        raise TooLarge(f"{where}: JSON of {values} values in {len(content)} bytes, more than the {most} that are read")
+
+
+def _refuse_nesting(value: Json, where: str) -> None:
+    """At a fixed depth: where Python itself gives up depends on its version and on who called."""
+    level: list[Json] = [value]
+    for _ in range(limits.NESTING):
+        level = [item for outer in level for item in _inside(outer) if isinstance(item, (dict, list))]
+        if not level:
+            return
+    raise TooLarge(f"{where}: JSON nested too deeply", f"More than {limits.NESTING} levels.")
+
+
+def _inside(value: Json) -> Iterable[Json]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def text(document: JsonObject, key: str) -> str:

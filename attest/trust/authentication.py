@@ -21,9 +21,8 @@ from attest.evidence.statement import PAYLOAD_TYPE, Statement
 from attest.oci import limits
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
-from attest.trust.certificates import NotVerified
 from attest.trust.dsse import pre_authentication_encoding
-from attest.trust.identity import CertifiedSigner, ExpectedIdentity
+from attest.trust.identity import CertifiedSigner, ExpectedIdentity, NotVerified
 from attest.trust.keys import PublicKey
 
 _SEAL: Final = object()

@@ -15,7 +15,7 @@ from attest.evidence.bundle import Bundle
 from attest.evidence.simple_signing import SimpleSigning
 from attest.evidence.statement import PAYLOAD_TYPE
 from attest.trust.dsse import pre_authentication_encoding
-from attest.trust.identity import CertifiedSigner
+from attest.trust.identity import CertifiedSigner, NotVerified
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
 
 _OIDS: Final = {"repository": 12, "commit": 13, "ref": 14}
 _FULCIO: Final = "1.3.6.1.4.1.57264.1"
-
-
-class NotVerified(Exception):
-    """A certificate, log entry, timestamp or signature that does not hold; the message says which."""
 
 
 @dataclass(frozen=True)

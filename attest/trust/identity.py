@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from attest.errors import UsageError
 
 
+class NotVerified(Exception):
+    """A certificate, log entry, timestamp or signature that does not hold; the message says which."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExpectedIdentity:
     """One identity of one OIDC issuer; with `is_pattern` the name is a regular expression (RE2), anchored at both ends.

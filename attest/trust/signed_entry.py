@@ -27,7 +27,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from attest.errors import InvalidKey, Unreadable
 from attest.evidence.bundle import CERTIFICATE, LOG_ENTRY
 from attest.oci.document import JsonObject, child, children, encode, integer, parse_object, text
-from attest.trust.certificates import NotVerified
+from attest.trust.identity import NotVerified
 from attest.trust.keys import accepted_key
 from attest.trust.trusted_root import Log, TrustedRoot
 

@@ -12,8 +12,7 @@ from attest.evidence.simple_signing import SimpleSigning
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.trust.authentication import Trust
-from attest.trust.certificates import NotVerified
-from attest.trust.identity import CertifiedSigner, ExpectedIdentity
+from attest.trust.identity import CertifiedSigner, ExpectedIdentity, NotVerified
 from attest.trust.keys import PublicKey
 from attest.verification import verify_reference
 from tests import images

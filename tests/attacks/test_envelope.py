@@ -79,11 +79,17 @@ def test_rubbish_beside_good_evidence_is_reported_and_changes_nothing(pushed: im
         b"[]",
         b'{"mediaType": "x"}',
         b"\xff",
-        b'{"a":' * 100_000,
         json.dumps({"dsseEnvelope": 5}).encode(),
     ):
         images.attach(pushed.store, SignedBundle(rubbish, SLSA_V1), pushed.root)
     assert passed(ask(pushed, key))
+
+
+def test_what_is_too_large_to_look_at_may_contradict(pushed: images.Pushed, key: SigningKey) -> None:
+    images.attach(pushed.store, sign_statement(payload_for(pushed), SLSA_V1, key), pushed.root)
+    images.attach(pushed.store, SignedBundle(b'{"a":' * 300_000, SLSA_V1), pushed.root)
+    report = ask(pushed, key)
+    assert (report.verdict, trouble(report).id) == (Status.UNKNOWN, "evidence.complete")
 
 
 def test_a_statement_with_a_key_twice_is_refused(pushed: images.Pushed, key: SigningKey) -> None:

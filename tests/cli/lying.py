@@ -12,8 +12,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from attest.errors import Unreadable
-from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST
+from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.oci.document import parse_object, text
+from attest.reference import Digest
 from tests import images
 from tests.unit.oci.http.registries import NAME, MemoryRegistry, error, listing
 
@@ -98,6 +99,29 @@ def entry(**fields: object) -> dict[str, object]:
     return {"mediaType": OCI_MANIFEST, "digest": f"sha256:{'1' * 64}", "size": 500, **fields}
 
 
+def nested(levels: int) -> tuple[bytes, ...]:
+    """Indexes in indexes, the outermost first."""
+    indexes = [json_index(manifests=[entry()])]
+    for _ in range(levels - 1):
+        indexes.append(json_index(manifests=[Descriptor.of(indexes[-1], OCI_INDEX).to_json()]))
+    return tuple(reversed(indexes))
+
+
+NESTED: Final = nested(10)
+# No index can hold its own digest; this one says that its own bytes stand under another one, and they do.
+ITSELF: Final = json_index(manifests=[entry(mediaType=OCI_INDEX, digest=f"sha256:{'2' * 64}", size=300)]).ljust(300)
+
+
+def ask_for_token(realm: str) -> Response:
+    return error(401, "UNAUTHORIZED", "?", WWW_Authenticate=f'Bearer realm="{realm}"')
+
+
+def token(request: Request, body: bytes | Iterator[bytes]) -> Response:
+    """The registry asks for a token, and this is what its own token server gives."""
+    path = f"/v2/{NAME}/blobs/token"
+    return Response(body) if request.path == path else ask_for_token(f"http://{request.host}{path}")
+
+
 def as_index(content: bytes, **headers: str) -> Response:
     return Response(content, headers=headers, content_type=OCI_INDEX)
 
@@ -111,6 +135,7 @@ ABOUT_THE_IMAGE: Final[dict[str, Answer]] = {
     "login-page": lambda _: Response("<html>Log in</html>", content_type="text/html"),
     "other-content-type": lambda honest: Response(honest, content_type=OCI_MANIFEST),
     "redirect-nowhere": lambda _: redirect("gopher://example.test/"),
+    "redirect-without-address": lambda _: Response(status=307),
     "redirect-to-plain-http": lambda _: redirect("http://registry.example.test/"),
 }
 ABOUT_THE_SIGNATURE: Final[dict[str, Answer]] = {
@@ -127,6 +152,7 @@ ABOUT_REFERRERS: Final[dict[str, Lie]] = {
     "referrers-down": lambda _: error(503, "UNAVAILABLE", "maintenance"),
     "referrers-half": lambda _: as_index(b'{"schemaVersion": 2, "manif'),
     "referrers-flood": lambda _: flood(10_000),
+    "referrers-enormous": lambda _: listing([entry(size=10 * 1024 * MiB)]),
     "referrers-pages-without-end": lambda request: page(request, 10),
     "referrers-pages-in-a-circle": lambda request: listing([], f"<{request.path}>; rel=next"),
     "referrers-elsewhere": lambda _: listing([], "<http://localhost:1/v2/>; rel=next"),
@@ -136,6 +162,14 @@ ABOUT_EVERYTHING: Final[dict[str, Lie]] = {
     "refused": lambda _: error(403, "DENIED", "not for you"),
     "endless-question": lambda _: error(401, "UNAUTHORIZED", "?", WWW_Authenticate='Basic realm="x"'),
     "throttled": lambda _: error(429, "TOOMANYREQUESTS", "slow", Retry_After="99999999"),
+    "long-status-line": lambda _: Response(status="200 " + "x" * MiB),
+    "header-flood": lambda _: Response(headers=[("X-Flood", "x")] * 100_000),
+    "long-header": lambda _: error(401, "UNAUTHORIZED", "?", WWW_Authenticate="Bearer " + "x" * MiB),
+    "token-server-elsewhere": lambda _: ask_for_token("http://tokens.example.test/"),
+    "token-login-page": lambda request: token(request, b"<html>Log in</html>"),
+    "token-with-newline": lambda request: token(request, b'{"token": "a\\r\\nX-Admin: yes"}'),
+    "token-endless": lambda request: token(request, endless(b" " * 65536)),
+    "token-refused": lambda request: token(request, b'{"token": "worthless"}'),
     "down": lambda _: error(503, "UNAVAILABLE", "maintenance"),
     "absent": lambda _: error(404, "MANIFEST_UNKNOWN", "no such thing"),
 }
@@ -156,7 +190,11 @@ DOCUMENTS: Final[dict[str, bytes]] = {
     "digest-none": json_index(manifests=[entry(digest="sha256:..")]),
     "digest-weak": json_index(manifests=[entry(digest=f"md5:{'0' * 32}")]),
     "child-missing": json_index(manifests=[entry()]),
+    "nested-indexes": NESTED[0],
+    "names-itself": ITSELF,
 }
+# What stands under the digests that those name.
+BELOW: Final[dict[str, bytes]] = {f"sha256:{'2' * 64}": ITSELF} | {str(Digest.of(index)): index for index in NESTED}
 CASES: Final = (*ABOUT_THE_IMAGE, *ABOUT_THE_SIGNATURE, *ABOUT_REFERRERS, *ABOUT_EVERYTHING, *DOCUMENTS)
 
 
@@ -172,6 +210,8 @@ def lie(case: str, truth: Truth) -> Lie:
             return ABOUT_REFERRERS[case](request)
         if case in DOCUMENTS and request.path.endswith("/manifests/1.0.0"):
             return as_index(DOCUMENTS[case])
+        if case in DOCUMENTS and (below := BELOW.get(request.path.rpartition("/")[2])):
+            return as_index(below)
         return ABOUT_EVERYTHING[case](request) if case in ABOUT_EVERYTHING else None
 
     return answer

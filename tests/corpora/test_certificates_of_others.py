@@ -17,8 +17,8 @@ from attest.evidence.bundle import CERTIFICATE, LOG_ENTRY, Bundle, parse_bundle
 from attest.evidence.collect import fetch
 from attest.oci.disk.layout import Layout
 from attest.reference import LayoutReference, parse_reference
-from attest.trust.certificates import NotVerified, TrustedRoots
-from attest.trust.identity import CertifiedSigner
+from attest.trust.certificates import TrustedRoots
+from attest.trust.identity import CertifiedSigner, NotVerified
 
 CORPORA: Final = os.environ.get("ATTEST_CORPORA", "")
 pytestmark = pytest.mark.skipif(not CORPORA, reason="ATTEST_CORPORA is unset")

@@ -64,7 +64,8 @@ Change = tuple[list[int], str, str]
 
 def _change() -> st.SearchStrategy[Change]:
     """A way down the document (which child at each step), what is done there, and what is put there."""
-    way = st.lists(st.integers(0, 1 << 16), min_size=1, max_size=7)
+    step = st.integers(0, 1 << 16)
+    way = st.lists(step, min_size=1, max_size=4) | st.lists(step, min_size=9, max_size=9)  # the long ones reach a leaf
     deed = st.sampled_from(["replace", "replace", "replace", "drop", "repeat", "spell", "wrap"])
     return st.tuples(way, deed, st.sampled_from(STRANGE))
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from attest.evidence.collect import fetch
+from attest.oci import limits
 from attest.oci.interface import Artifact
-from attest.trust.signing import sign_image
+from attest.trust.signing import sign_image, sign_statement
 from tests import images
 
 
@@ -95,3 +98,21 @@ def test_a_listed_referrer_that_is_gone_is_unread_and_hides_nothing() -> None:
 
     assert [error.reason for error in evidence.unread] == ["absent"]
     assert len(evidence.attestations) == 1
+
+
+@pytest.mark.parametrize("cap", ["VALUES", "DENSE_VALUES", "SUBJECTS"])
+def test_a_statement_too_large_to_look_at_is_unread_for_it_may_contradict(
+    cap: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pushed = images.push({"linux/amd64": None})
+    key = images.new_key()
+    numbers = {f"a number with a long name, {number}": number for number in range(2000)}
+    large = images.embedded(numbers if cap == "VALUES" else {"of": [0] * 20_000}, *[pushed.digest] * 100)
+    images.attach(pushed.store, sign_statement(large, "https://example.com/large", key), pushed.root)
+    assert not fetch(pushed.store)[1].unread
+
+    monkeypatch.setattr(limits, cap, 50 if cap == "SUBJECTS" else 1000)
+    evidence = fetch(pushed.store)[1]
+
+    assert [error.reason for error in evidence.unread] == ["unreadable"]
+    assert not evidence.problems

@@ -1,4 +1,9 @@
-"""What a hostile registry can make attest hold, measured from outside: under 200 MiB for any one lie."""
+"""What a hostile registry can make attest hold, measured from outside.
+
+Under 200 MiB for all that leads to the evidence: manifests, lists, tokens, refusals. Evidence itself is held while it
+is looked at, and one statement of it at a time is held parsed. What docs/hostile-registries.md says of that is measured
+here, except what subjects and dependencies in very large numbers cost.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +31,8 @@ from tests.unit.oci.http.registries import NAME, listing
 
 MiB: Final = 1024 * 1024
 BOUND: Final = 200 * MiB
+FLOOR: Final = 60 * MiB  # twice what the program takes that reads nothing: what holds less was refused unread
+BOUND_WITH_EVIDENCE: Final = 600 * MiB
 
 # A process of its own that starts the program and then says how much that held: children of children do not count.
 MEASURE: Final = """
@@ -49,20 +56,35 @@ def server() -> Iterator[HTTPServer]:
         yield running
 
 
-def filled(piece: bytes, size: int) -> bytes:
-    """JSON of about this size that holds as many values as possible."""
-    return b'{"a":[' + (piece * (size // len(piece)))[:-1] + b"]}"
+def filled(piece: bytes, units: int, size: int) -> bytes:
+    """JSON of this size with as many of these as are read; `units` is what one counts for."""
+    most = min(limits.VALUES - 1_000, size // limits.BYTES_A_VALUE - 1_000)
+    count = min(most // units, size // (len(piece) + 1) - 10)
+    return (b'{"a":[' + b",".join([piece] * count) + b"]}").ljust(size)
+
+
+def keys(size: int) -> bytes:
+    """Different ones, so that none of them is held in common."""
+    count = min(limits.VALUES // 2 - 1_000, size // 15 - 10)
+    return (b"{" + b",".join(b'"%07d":1000' % at for at in range(count)) + b"}").ljust(size)
 
 
 BOMBS: Final[dict[str, Callable[[int], bytes]]] = {
-    "lists": lambda size: filled(b"[],", size),
-    "objects": lambda size: filled(b'{"a":1000},', size),
-    "texts": lambda size: filled(b'"ab",', size),
-    "keys": lambda size: b"{" + b",".join(b'"%d":{}' % at for at in range(size // 12)) + b"}",
+    "nested": lambda size: filled(b"[" * 90 + b"]" * 90, 181, size),
+    "objects": lambda size: filled(b'{"a":[0]}', 6, size),
+    "texts": lambda size: filled(b'"ab"', 1, size),
+    "wide-text": lambda size: b'{"a":"' + "\N{GRINNING FACE}".encode().ljust(size - 8, b"x") + b'"}',
+    "keys": keys,
 }
 
 
-@pytest.mark.parametrize("case", ["endless-manifest", "endless-bundle", "gzip-bomb", "referrers-flood", "deep-json"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("endless-manifest", "endless-bundle", "gzip-bomb", "referrers-flood", "referrers-pages-without-end"),
+        *("deep-json", "many-children", "nested-indexes", "long-status-line", "header-flood", "token-endless"),
+    ],
+)
 def test_no_lie_fills_the_memory(case: str, server: HTTPServer, tmp_path: Path) -> None:
     pushed = images.push({"linux/amd64": images.local_build()})
     key = images.new_key()
@@ -83,27 +105,37 @@ def test_no_lie_fills_the_memory(case: str, server: HTTPServer, tmp_path: Path) 
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_manifest_of_very_many_values_does_not_fill_the_memory(bomb: str, server: HTTPServer, tmp_path: Path) -> None:
-    content = BOMBS[bomb](limits.MANIFEST - MiB)
+    content = BOMBS[bomb](limits.MANIFEST)
     server.clear()
     server.expect_request(f"/v2/{NAME}/manifests/1").respond_with_data(content, content_type=OCI_INDEX)
 
     code, held = measured(tmp_path, "inspect", f"127.0.0.1:{server.port}/{NAME}:1")
 
     assert code == 3
-    assert held < BOUND
+    assert FLOOR < held < BOUND
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("share", [1.0, 0.1])
-def test_a_statement_of_very_many_values_does_not_fill_the_memory(
-    bomb: str, share: float, server: HTTPServer, tmp_path: Path
-) -> None:
-    """At its full size it is refused before it is parsed; a tenth of it is parsed."""
-    head = json.dumps({"_type": "https://in-toto.io/Statement/v1", "predicateType": "x", "subject": []})[:-1]
-    content = head.encode() + b',"predicate":' + BOMBS[bomb](int((limits.STATEMENT - MiB) * share)) + b"}"
+def test_a_manifest_of_nothing_but_lists_is_not_parsed(server: HTTPServer, tmp_path: Path) -> None:
+    deep = b"[" * 90 + b"]" * 90
+    content = b'{"a":[' + b",".join([deep] * (limits.VALUES // 181 - 10)) + b"]}"
+    server.clear()
+    server.expect_request(f"/v2/{NAME}/manifests/1").respond_with_data(content, content_type=OCI_INDEX)
+
+    code, held = measured(tmp_path, "inspect", f"127.0.0.1:{server.port}/{NAME}:1")
+
+    assert code == 3
+    assert held < FLOOR
+
+
+@pytest.mark.parametrize("bomb", ["nested", "keys"])
+def test_as_many_statements_as_are_read_are_not_held_parsed(bomb: str, server: HTTPServer, tmp_path: Path) -> None:
+    head = json.dumps({"_type": "https://in-toto.io/Statement/v1", "subject": []})[:-1].encode()
+    predicate = BOMBS[bomb](limits.STATEMENT - 1_000)
+    count = limits.EVIDENCE // limits.STATEMENT
+    contents = [head + b', "predicateType": "%d", "predicate": ' % at + predicate + b"}" for at in range(count)]
     pushed = images.push({"linux/amd64": None})
-    statement = pushed.store.put(content, IN_TOTO)
-    manifest = images.push_attestation_manifest(pushed.store, [statement])
+    statements = [pushed.store.put(content, IN_TOTO) for content in contents]
+    manifest = images.push_attestation_manifest(pushed.store, statements)
     entry = images.attestation_entry(manifest, pushed.platforms["linux/amd64"].digest)
     whole = images.push({"linux/amd64": None}, pushed.store, [entry])
     serve(server, whole.store.contents)
@@ -111,7 +143,7 @@ def test_a_statement_of_very_many_values_does_not_fill_the_memory(
     code, held = measured(tmp_path, "inspect", f"127.0.0.1:{server.port}/{NAME}@{whole.digest}")
 
     assert code == 0
-    assert held < BOUND
+    assert limits.EVIDENCE < held < BOUND_WITH_EVIDENCE
 
 
 def test_very_many_large_referrers_are_not_read(server: HTTPServer, tmp_path: Path) -> None:
