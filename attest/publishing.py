@@ -29,8 +29,8 @@ from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.reference import Digest, Platform
 from attest.sbom.cyclonedx import Sbom, Subject
-from attest.trust.authentication import Trust
 from attest.trust.keys import SigningKey
+from attest.trust.signatures import Trust
 from attest.trust.signing import SignedBundle, sign_image, sign_statement, statement_bytes
 from attest.verification import verify
 

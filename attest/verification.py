@@ -14,8 +14,9 @@ from attest.policy import checks, source_checks
 from attest.policy.corroboration import Corroborated, corroborate
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Level, Path, Report, Trusted
-from attest.trust.authentication import Trust, authenticate
+from attest.trust.authentication import authenticate
 from attest.trust.keys import PublicKey
+from attest.trust.signatures import Trust
 
 
 def verify_reference(store: Store, trust: Trust, expected: Expectations, files: Sequence[Attestation] = ()) -> Report:

@@ -71,9 +71,9 @@ def command(
         source_repository, source_commit, source_tag, source_branch, signature_only, parse_platforms(platforms)
     )
     from attest.cli.rendering import render_reports, show_trouble
-    from attest.trust.authentication import Trust
     from attest.trust.certificates import TrustedRoots
     from attest.trust.keys import load_public_key
+    from attest.trust.signatures import Trust
     from attest.verification import verify_reference
 
     identities = parse_identities(certificate_identity, certificate_identity_regexp, certificate_oidc_issuer)

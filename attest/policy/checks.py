@@ -14,8 +14,9 @@ from attest.policy.corroboration import Corroborated
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Status
 from attest.reference import Platform
-from attest.trust.authentication import Authenticated, Refusal, Signer, Trust
+from attest.trust.authentication import Authenticated
 from attest.trust.keys import PublicKey
+from attest.trust.signatures import Refusal, Signer, Trust
 
 PASSED, FAILED, UNKNOWN = Status.PASSED, Status.FAILED, Status.UNKNOWN
 

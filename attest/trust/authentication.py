@@ -10,56 +10,17 @@ Each link of the way is hashed again here, whoever hashed it before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass
-from typing import Final, Literal, Protocol
+from typing import Final
 
 from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
-from attest.evidence.bundle import Bundle
-from attest.evidence.simple_signing import SimpleSigning
-from attest.evidence.statement import PAYLOAD_TYPE, Statement
-from attest.oci import limits
+from attest.evidence.statement import Statement
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
-from attest.trust.dsse import pre_authentication_encoding
-from attest.trust.identity import CertifiedSigner, ExpectedIdentity, NotVerified
-from attest.trust.keys import PublicKey
+from attest.trust.signatures import Refusal, Signer, Trust, who_signed, who_signed_payload
 
 _SEAL: Final = object()
-_CERTIFICATE: Final = "signed with a certificate; keys were given to check with"
-
-Signer = PublicKey | CertifiedSigner
-RefusalReason = Literal[
-    "other-key", "other-identity", "bad-signature", "certificate", "signature-count", "payload-type", "subject"
-]
-
-
-class Roots(Protocol):
-    """What certificates are checked against: attest.trust.certificates.TrustedRoots, or a caller's own."""
-
-    def signer_of(self, bundle: Bundle) -> CertifiedSigner:
-        """Who signed this envelope's exact payload. Raises NotVerified."""
-
-    def signer_of_payload(self, signing: SimpleSigning) -> CertifiedSigner:
-        """Who signed this image signature of cosign 1 and 2. Raises NotVerified."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """Whom the verifier's user believes. Empty means nobody; `roots` is what certificates are checked against."""
-
-    keys: tuple[PublicKey, ...] = ()
-    identities: tuple[ExpectedIdentity, ...] = ()
-    roots: Roots | None = None
-
-    def __post_init__(self) -> None:
-        if self.identities and self.roots is None:
-            raise ValueError("identities are proven by certificates, and those by roots")
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether nobody at all is believed."""
-        return not self.keys and not self.identities
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +63,6 @@ class VerifiedStatement:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Signed evidence that did not get through, and why."""
-
-    evidence: Attestation | SimpleSignature
-    reason: RefusalReason
-    message: str
-
-    @property
-    def digest(self) -> Digest:
-        """The digest of what was refused."""
-        return self.evidence.digest
-
-
-@dataclass(frozen=True, slots=True)
 class Authenticated:
     """What got through, and what did not."""
 
@@ -146,7 +93,7 @@ def _open(
 ) -> VerifiedStatement | tuple[ImageSignature, ...] | Refusal:
     """Way (c), and the image signatures that open (a) and (b)."""
     assert attestation.bundle is not None  # noqa: S101 - evidence.signed yields nothing else
-    signer = _signer(attestation, attestation.bundle, trust)
+    signer = who_signed(attestation, attestation.bundle, trust)
     if isinstance(signer, Refusal):
         return signer
     platforms = _platforms_of(image)
@@ -172,78 +119,12 @@ def _open(
 
 
 def _open_simple(image: Image, signature: SimpleSignature, trust: Trust) -> tuple[ImageSignature, ...] | Refusal:
-    """An image signature as cosign 1 and 2 wrote it: the exact bytes of the payload were signed, and it names one."""
-    signing = signature.signing
-    if Digest.of(signing.payload) != signature.digest:
-        return Refusal(signature, "bad-signature", "the payload is not the one that was stored")
-    if signing.about not in image.digests:
-        return Refusal(signature, "subject", f"an image signature about {signing.about}, not about this image")
-    for key in trust.keys:
-        if key.verifies(signing.signature, signing.payload):
-            return (_image_signature(signing.about, key, signature.digest),)
-    if signing.certificate is not None and trust.identities:
-        signer = _certified(signature, trust, lambda roots: roots.signer_of_payload(signing))
-        return signer if isinstance(signer, Refusal) else (_image_signature(signing.about, signer, signature.digest),)
-    if signing.certificate is not None:
-        return Refusal(signature, "certificate", _CERTIFICATE)
-    return Refusal(signature, "other-key", "signed with another key, or over another payload (its format has no hint)")
-
-
-def _image_signature(over: Digest, signer: Signer, digest: Digest) -> ImageSignature:
-    return ImageSignature(over, signer, digest, _SEAL)
-
-
-def _signer(attestation: Attestation, bundle: Bundle, trust: Trust) -> Signer | Refusal:
-    """The accepted key or identity that signed this envelope's exact payload."""
-    envelope = bundle.envelope
-    if envelope.payload_type != PAYLOAD_TYPE:
-        return Refusal(attestation, "payload-type", f"an envelope of type {envelope.payload_type[:80]!r}")
-    if Digest.of(bundle.raw) != attestation.digest or attestation.statement.raw != envelope.payload:
-        return Refusal(attestation, "bad-signature", "the statement is not the one in the envelope")
-    count = len(envelope.signatures)
-    if not count or (bundle.is_bundle and count != 1):  # DSSE allows several, a bundle's verifiers must not
-        what = "a bundle" if bundle.is_bundle else "an envelope"
-        return Refusal(attestation, "signature-count", f"{what} with {count} signatures, where one is expected")
-    if count > limits.SIGNATURES:
-        return Refusal(attestation, "signature-count", f"an envelope with {count} signatures")
-    message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
-    for key in trust.keys:
-        if any(key.verifies(signature, message) for signature in envelope.signatures):
-            return key
-    if trust.identities and bundle.certificate is not None:
-        return _certified(attestation, trust, lambda roots: roots.signer_of(bundle))
-    return _why_not(attestation, bundle, trust)
-
-
-def _certified(
-    evidence: Attestation | SimpleSignature, trust: Trust, ask: Callable[[Roots], CertifiedSigner]
-) -> CertifiedSigner | Refusal:
-    """The identity in the certificate, once everything about the certificate and the signature holds."""
-    assert trust.roots is not None  # noqa: S101 - Trust sees to it
-    try:
-        signer = ask(trust.roots)
-    except NotVerified as error:
-        return Refusal(evidence, "certificate", f"its certificate or signature does not hold: {error}")
-    if any(identity.accepts(signer.identity, signer.issuer) for identity in trust.identities):
-        return signer
-    expected = ", or ".join(map(str, trust.identities))
-    only = (
-        " (only the branch or tag that it ran for differs)"
-        if any(one.differs_only_in_ref(signer.identity) and one.issuer == signer.issuer for one in trust.identities)
-        else ""
-    )
-    return Refusal(evidence, "other-identity", f"signed by {signer.name}, expected {expected}{only}")
-
-
-def _why_not(attestation: Attestation, bundle: Bundle, trust: Trust) -> Refusal:
-    for key in trust.keys:
-        if bundle.key_hint == key.hint:
-            message = f"it names the key {key.name}, but its signature does not hold: the content was changed"
-            return Refusal(attestation, "bad-signature", message)
-    if bundle.certificate is not None:
-        return Refusal(attestation, "certificate", _CERTIFICATE)
-    hint = f" (its hint is {bundle.key_hint[:64]})" if bundle.key_hint else ""
-    return Refusal(attestation, "other-key", f"signed with another key{hint}")
+    """An image signature as cosign 1 and 2 wrote it, which names one manifest."""
+    about = signature.signing.about
+    if about not in image.digests:
+        return Refusal(signature, "subject", f"an image signature about {about}, not about this image")
+    signer = who_signed_payload(signature, trust)
+    return signer if isinstance(signer, Refusal) else (ImageSignature(about, signer, signature.digest, _SEAL),)
 
 
 def _platforms_of(image: Image) -> tuple[Digest, ...]:

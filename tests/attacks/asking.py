@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Report, Status
-from attest.trust.authentication import Trust
 from attest.trust.keys import SigningKey
+from attest.trust.signatures import Trust
 from attest.verification import verify_reference
 from tests import images
 

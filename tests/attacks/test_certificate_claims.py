@@ -11,9 +11,9 @@ from attest.evidence.bundle import Bundle
 from attest.evidence.simple_signing import SimpleSigning
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
-from attest.trust.authentication import Trust
 from attest.trust.identity import CertifiedSigner, ExpectedIdentity, NotVerified
 from attest.trust.keys import PublicKey
+from attest.trust.signatures import Trust
 from attest.verification import verify_reference
 from tests import images
 from tests.attacks.asking import REPOSITORY_AND_COMMIT, SIGNATURE, TAG, passed, trouble

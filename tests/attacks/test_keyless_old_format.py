@@ -17,9 +17,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
-from attest.trust.authentication import Trust
 from attest.trust.certificates import TrustedRoots
 from attest.trust.identity import ExpectedIdentity
+from attest.trust.signatures import Trust
 from attest.verification import verify_reference
 from tests import authority, images
 from tests.attacks.asking import SIGNATURE, passed, trouble

@@ -15,7 +15,7 @@ from attest.evidence.collect import fetch
 from attest.evidence.inspection import inspection
 from attest.oci.image import load_image
 from attest.policy.expectations import Expectations
-from attest.trust.authentication import Trust
+from attest.trust.signatures import Trust
 from attest.trust.signing import SignedBundle
 from attest.verification import verify_reference
 from tests import images

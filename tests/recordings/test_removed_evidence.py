@@ -23,8 +23,8 @@ from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.policy.expectations import Expectations
 from attest.policy.report import Status
 from attest.reference import Digest
-from attest.trust.authentication import Trust
 from attest.trust.keys import load_public_key, load_signing_key
+from attest.trust.signatures import Trust
 from attest.trust.signing import sign_statement
 from attest.verification import verify_reference
 from tests import images

@@ -27,7 +27,7 @@ from attest.oci.content import checked, within
 from attest.oci.descriptor import IN_TOTO, OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.oci.document import encode, parse_object
 from attest.policy.expectations import Expectations
-from attest.trust.authentication import Trust
+from attest.trust.signatures import Trust
 from attest.trust.signing import SignedBundle
 from attest.verification import verify
 from tests import images
