@@ -29,8 +29,8 @@ from attest.policy import checks, source_checks
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Claim, Report, Status, Trusted
 from attest.reference import Digest
-from attest.trust.authentication import RefusalReason, Trust
 from attest.trust.keys import SigningKey
+from attest.trust.signatures import RefusalReason, Trust
 from attest.verification import verify_reference
 from tests import images
 

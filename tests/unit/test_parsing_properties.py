@@ -27,7 +27,8 @@ from attest.evidence.statement import parse_statement
 from attest.oci.descriptor import INDEX_TYPES, MANIFEST_TYPES, Descriptor, parse_manifest
 from attest.oci.disk.layout import Layout
 from attest.reference import LayoutReference, parse_reference
-from attest.trust.authentication import Trust, authenticate
+from attest.trust.authentication import authenticate
+from attest.trust.signatures import Trust
 from attest.trust.signing import sign_image
 from tests import images
 from tests.fake_store import FakeStore
