@@ -1,8 +1,9 @@
-"""What crane and cosign really write: layouts, and the tags of cosign 2."""
+"""What crane, skopeo, buildx and cosign really write: layouts, archives, and the tags of cosign 2."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -103,3 +104,34 @@ def test_the_archive_that_buildx_writes_is_read_in_place(buildx_builder: stand.B
 
     (platform,) = inspected(f"oci-layout:{archive}:1", tmp_path)["platforms"]
     assert len(platform["provenance"]) == 1
+
+
+def test_the_bundles_that_cosign_3_saves_are_found_though_nothing_lists_them(
+    registry: str, cosign: stand.Cosign, tmp_path: Path
+) -> None:
+    name = f"{registry}/acme/signed-by-cosign-3"
+    stand.run(stand.tool("crane"), "push", "--index", RECORDING, f"{name}:1", env=cosign.environment)
+    image = f"{name}@{stand.run(stand.tool('crane'), 'digest', f'{name}:1', env=cosign.environment).strip()}"
+    cosign.sign(image)
+    cosign.run("save", "--dir", tmp_path / "saved", image)
+    layout = f"oci-layout:{tmp_path / 'saved'}"
+
+    assert len(json.loads((tmp_path / "saved" / "index.json").read_text())["manifests"]) == 1
+    shown = inspected(layout, tmp_path)
+    assert image.endswith(shown["digest"])
+    assert [signature["format"] for signature in shown["signatures"]] == ["bundle-v0.3"]
+    done = attest("verify", layout, "--key", cosign.public_key, "--signature-only", env=minimal(tmp_path))
+    assert done.code == 0, done
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
+@pytest.mark.parametrize("place", ["oci:pulled", "oci-archive:pulled"])
+@pytest.mark.parametrize("tag", [":1", ""])
+def test_what_skopeo_copied_is_read(place: str, tag: str, tmp_path: Path) -> None:
+    recording = Path(__file__).parents[1] / "assets" / "buildkit" / "out-oci-dir" / "layout"
+    (listed,) = json.loads((recording / "index.json").read_text())["manifests"]
+    transport, _, name = place.partition(":")
+    target = f"{transport}:{tmp_path / name}{tag}"
+    stand.run(Path("skopeo"), "copy", "--all", f"oci:{recording}:1", target, env=minimal(tmp_path))
+
+    assert inspected(f"oci-layout:{tmp_path / name}{tag}", tmp_path)["digest"] == listed["digest"]

@@ -7,12 +7,37 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
 
 from attest.errors import NotFound, Unreadable
 from attest.oci.locks import not_writable
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A layout as a directory."""
+
+    root: Path
+    name: str  # as it is called in errors
+
+    def read(self, name: str, limit: int, where: str) -> bytes:
+        """See Files."""
+        return read_inside(self.root, name, limit, where)
+
+    def sizes(self, folder: str) -> Mapping[str, int]:
+        """See Files."""
+        try:
+            with os.scandir(_inside(self.root, folder, self.name)) as entries:
+                files = (entry for entry in entries if entry.is_file(follow_symlinks=False))
+                return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in files}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise Unreadable(f"{self.name}: cannot be read", f"{folder}: {error.strerror}.") from None
 
 
 def read_inside(root: Path, name: str, limit: int, where: str) -> bytes:

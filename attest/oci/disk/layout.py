@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -27,27 +26,17 @@ from attest.oci.descriptor import (
     refuse_other_spellings,
 )
 from attest.oci.disk.archive import Archive
-from attest.oci.disk.files import read_inside, remove_inside, write_inside
+from attest.oci.disk.entries import cosign_entry, is_about_another, offer, saved_images, tags_of
+from attest.oci.disk.files import Folder
+from attest.oci.disk.interface import INDEX_FILE, MARKER_FILE, Files, blob_file, blob_folder
+from attest.oci.disk.writing import add
 from attest.oci.document import JsonObject, child, children, parse_object, strings, text
 from attest.oci.interface import Artifact, CosignSuffix
-from attest.oci.locks import locked_directory
-from attest.oci.referrer import REF_NAME, describe, is_fallback_tag, unique, with_entries
+from attest.oci.referrer import REF_NAME, describe, is_fallback_tag, unique
 from attest.reference import Digest, LayoutReference
 
-INDEX_FILE: Final = "index.json"
-MARKER_FILE: Final = "oci-layout"
-CONTAINERD_NAME: Final = "io.containerd.image.name"
-
-_COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
-# `cosign save` writes one image, and says what the other entries are (cosign's pkg/oci/layout).
-_KIND: Final = "kind"
-_SAVED_IMAGES: Final = ("dev.cosignproject.cosign/image", "dev.cosignproject.cosign/imageIndex")
-_SAVED_KINDS: Final[Mapping[CosignSuffix, str]] = {
-    "sig": "dev.cosignproject.cosign/sigs",
-    "att": "dev.cosignproject.cosign/atts",
-}
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _UNPACK: Final = "Unpack it first: mkdir DIR && tar -xf ARCHIVE -C DIR, then oci-layout:DIR."
-_OFFERED: Final = 20  # names in one message
 
 
 class Layout:
@@ -55,7 +44,7 @@ class Layout:
 
     def __init__(self, reference: LayoutReference) -> None:
         self._reference = reference
-        self._archive: Archive | None = None
+        self._opened: Files | None = None
         self._subjects: dict[Digest, Digest | None] = {}  # what a manifest refers to does not change
 
     @property
@@ -69,7 +58,7 @@ class Layout:
         found = self._by_digest(digest) if digest is not None else self._only(self._asked_for())
         content = self.manifest(found)
         where = self._at(found.digest)
-        plain = Descriptor(found.media_type or _media_type(content, where), found.digest, found.size)
+        plain = Descriptor(_media_type(found, parse_object(content, where)), found.digest, found.size)
         parse_manifest(plain, content, where)
         return plain
 
@@ -81,71 +70,35 @@ class Layout:
         """The exact bytes of a blob of at most `limit` bytes."""
         where = self._at(descriptor.digest)
         within(descriptor, limit, where)
-        return checked(self._read(_path(descriptor.digest), descriptor.size, where), descriptor, where)
+        return checked(self._read(blob_file(descriptor.digest), descriptor.size, where), descriptor, where)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
-        """Unnamed entries whose manifest refers to `subject`, then what the fallback tag's index lists."""
+        """Unnamed entries whose manifest refers to `subject`, and what the fallback tag's index lists."""
         found: list[Descriptor] = []
-        for entry in self._entries():
-            if subject.fallback_tag in _tags(entry):
+        entries = self._entries()
+        for entry in entries:
+            if subject.fallback_tag in tags_of(entry):
                 found.extend(self._listed(entry))
             elif self._subject(entry) == subject:
                 found.append(self._described(entry))
+        if subject in saved_images(entries):
+            found.extend(self._unlisted(subject))
         return unique(found)[: limits.REFERRERS + 1]
 
     def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
         """The entry of cosign's tag for `subject`, or the one that `cosign save` put beside the layout's only image."""
-        entries = self._entries()
-        tag = f"{subject.fallback_tag}.{suffix}"
-        found = [entry for entry in entries if tag in _tags(entry)] or _saved(entries, subject, suffix)
-        if not found:
-            return None
-        content = self.manifest(found[0])
-        media_type = found[0].media_type or _media_type(content, self._at(found[0].digest))
-        return replace(found[0], media_type=media_type)
+        found = cosign_entry(self._entries(), subject, suffix, self._at(subject))
+        return replace(found, media_type=_media_type(found, self._document(found))) if found is not None else None
 
     def attach(self, artifacts: Sequence[Artifact]) -> tuple[Descriptor, ...]:
         """Write the blobs and manifests, then all entries at once, without names; what fails leaves nothing."""
         entries = [describe(artifact.manifest, artifact.subject, self._reference.name) for artifact in artifacts]
         contents = dict.fromkeys(content for artifact in artifacts for content in (*artifact.blobs, artifact.manifest))
         self._entries()
-        where = f"{self._reference.name}: {INDEX_FILE}"
-        if self._archive is not None:
+        if isinstance(self._files(), Archive):
             raise NotWritable(f"{self._reference.name}: an archive, which is only read", "", _UNPACK)
-        written: list[Digest] = []
-        with locked_directory(self._reference.path, where):  # whoever finds a blob here may rely on it
-            try:
-                for content in contents:
-                    descriptor = Descriptor.of(content, "")
-                    if self._store(descriptor, content):
-                        written.append(descriptor.digest)
-                self._list(entries, where)
-            except BaseException:
-                for digest in written:
-                    remove_inside(self._reference.path, _path(digest))
-                raise
+        add(self._reference.path, contents, entries, self._reference.name)
         return tuple(entries)
-
-    def _list(self, entries: Sequence[Descriptor], where: str) -> None:
-        # Without annotations: a manifest's own ref.name would make an image of its entry.
-        plain = [replace(entry, annotations={}) for entry in entries]
-        changed = with_entries(self._read(INDEX_FILE, limits.MANIFEST, where), plain, where)
-        if changed is not None:
-            write_inside(self._reference.path, INDEX_FILE, changed, where)
-
-    def _store(self, descriptor: Descriptor, content: bytes) -> bool:
-        """Write a blob unless it is there; True if nothing was in its place before."""
-        where = self._at(descriptor.digest)
-        was_absent = False
-        try:
-            if self._read(_path(descriptor.digest), descriptor.size, where) == content:
-                return False
-        except NotFound:
-            was_absent = True
-        except StoreError:
-            pass  # not what it should be: written below, or refused there with a better reason
-        write_inside(self._reference.path, _path(descriptor.digest), content, where)
-        return was_absent
 
     def _entries(self) -> tuple[Descriptor, ...]:
         """index.json, after a look at what kind of thing the path is: every question begins here."""
@@ -156,21 +109,19 @@ class Layout:
         return tuple(Descriptor.parse(entry, where) for entry in children(document, "manifests"))
 
     def _require_layout(self) -> None:
-        name = self._reference.name
-        if self._archive is None and not _is_directory(self._reference.path, name):
-            self._archive = Archive(self._reference.path)
-        where = f"{name}: not an OCI layout: {MARKER_FILE}"
+        where = f"{self._reference.name}: not an OCI layout: {MARKER_FILE}"
         version = text(parse_object(self._read(MARKER_FILE, limits.ANSWER, where), where), "imageLayoutVersion")
         if not version.startswith("1."):
             raise Unreadable(f"{where}: version {version[:20]!r}, expected 1.0.0")
 
-    def _asked_for(self) -> list[Descriptor]:
+    def _asked_for(self) -> Sequence[Descriptor]:
         entries, tag = self._entries(), self._reference.tag
         if tag is None:
-            return [entry for entry in entries if self._is_image(entry)]
-        found = [entry for entry in entries if tag in _tags(entry) and not is_fallback_tag(tag)]
+            return self._images(entries)
+        found = [entry for entry in entries if tag in tags_of(entry) and not is_fallback_tag(tag)]
         if not found:
-            raise NotFound(f"{self._reference}: no image of this name", self._offer(entries))
+            there = offer(self._reference.name, self._images(entries))
+            raise NotFound(f"{self._reference}: no image of this name", there)
         return found
 
     def _only(self, found: Sequence[Descriptor]) -> Descriptor:
@@ -178,7 +129,8 @@ class Layout:
         if not images:
             raise NotFound(f"{self._reference}: no image in this layout")
         if len(images) > 1:
-            raise UsageError(f"{self._reference}: {len(images)} images, expected one", self._offer(found))
+            there = offer(self._reference.name, images)
+            raise UsageError(f"{self._reference}: {len(images)} images, expected one", there)
         return images[0]
 
     def _by_digest(self, digest: Digest) -> Descriptor:
@@ -186,16 +138,16 @@ class Layout:
         for entry in self._entries():
             if entry.digest == digest:
                 return entry
-        where = self._at(digest)
-        content = self._read(_path(digest), limits.MANIFEST, where)
+        content = self._read(blob_file(digest), limits.MANIFEST, self._at(digest))
         found = Descriptor("", digest, len(content))
-        return replace(found, media_type=_media_type(checked(content, found, where), where))
+        return replace(found, media_type=_media_type(found, self._document(found)))
+
+    def _images(self, entries: Sequence[Descriptor]) -> Sequence[Descriptor]:
+        return unique(entry for entry in entries if self._is_image(entry))
 
     def _is_image(self, entry: Descriptor) -> bool:
         """Whether to offer it: what cannot be read may be an image, and is not passed over in silence."""
-        if entry.annotations.get(_KIND, "") in _SAVED_KINDS.values():
-            return False
-        if any(is_fallback_tag(tag) or _COSIGN_TAG.fullmatch(tag) for tag in _tags(entry)):
+        if is_about_another(entry):
             return False
         try:
             return self._subject(entry) is None
@@ -220,7 +172,8 @@ class Layout:
     def _described(self, entry: Descriptor) -> Descriptor:
         document = self._document(entry)
         kind = text(document, "artifactType") or text(child(document, "config"), "mediaType")
-        return replace(entry, artifact_type=kind, annotations=strings(document, "annotations"))
+        media_type, annotations = _media_type(entry, document), strings(document, "annotations")
+        return replace(entry, media_type=media_type, artifact_type=kind, annotations=annotations)
 
     def _listed(self, entry: Descriptor) -> tuple[Descriptor, ...]:
         where = self._at(entry.digest)
@@ -229,57 +182,49 @@ class Layout:
     def _document(self, entry: Descriptor) -> JsonObject:
         return parse_object(self.manifest(entry), self._at(entry.digest))
 
-    def _offer(self, entries: Sequence[Descriptor]) -> str:
-        """What can be asked for instead, as people would type it; by digest where a tag would not do."""
-        images = unique(entry for entry in entries if self._is_image(entry))
-        tags = Counter(tag for image in images for tag in _tags(image)[:1])
-        names = [
-            f"{self._reference.name}:{tag}" if tags[tag] == 1 else f"{self._reference.name}@{image.digest}"
-            for image in images
-            for tag in (_tags(image) or ("",))[:1]
-        ]
-        more = f" and {len(names) - _OFFERED} more" if len(names) > _OFFERED else ""
-        return f"There is: {', '.join(names[:_OFFERED])}{more}." if names else "There is no image in it."
+    def _unlisted(self, subject: Digest) -> Iterator[Descriptor]:
+        """Bundles' manifests as cosign 3 saves them beside an image: nothing lists them, so every blob is looked at."""
+        where, folder = self._reference.name, blob_folder("sha256")
+        sizes = self._files().sizes(folder)
+        small = {
+            name: size for name, size in sizes.items() if size <= limits.SAVED_MANIFEST and _SHA256.fullmatch(name)
+        }
+        if sum(small.values()) > limits.MANIFESTS:
+            raise Unreadable(f"{where}: {len(small)} small blobs, more than are looked through for saved bundles")
+        for name, size in small.items():
+            entry = Descriptor("", Digest("sha256", name), size)
+            if str(subject).encode() in self._read(f"{folder}/{name}", size, where) and self._names(entry, subject):
+                yield self._described(entry)
+
+    def _names(self, blob: Descriptor, subject: Digest) -> bool:
+        try:
+            return self._subject(blob) == subject
+        except Unreadable:  # no manifest, but a layer that mentions the image
+            return False
 
     def _read(self, name: str, limit: int, where: str) -> bytes:
-        if self._archive is not None:
-            return self._archive.read(name, limit, where)
-        return read_inside(self._reference.path, name, limit, where)
+        return self._files().read(name, limit, where)
+
+    def _files(self) -> Files:
+        if self._opened is None:
+            self._opened = _opened(self._reference.path, self._reference.name)
+        return self._opened
 
     def _at(self, digest: Digest) -> str:
         return f"{self._reference.name}@{digest}"
 
 
-def _is_directory(path: Path, where: str) -> bool:
+def _opened(path: Path, name: str) -> Files:
     try:
-        return stat.S_ISDIR(path.stat().st_mode)
+        return Folder(path, name) if stat.S_ISDIR(path.stat().st_mode) else Archive(path, name)
     except (FileNotFoundError, NotADirectoryError):
         remedy = "Expected oci-layout:DIR[:TAG|@DIGEST], where DIR holds an OCI layout (or is a tar of one)."
-        raise NotFound(f"{where}: no such directory or archive", "", remedy) from None
+        raise NotFound(f"{name}: no such directory or archive", "", remedy) from None
     except OSError as error:
-        raise Unreadable(f"{where}: cannot be read", f"{error.strerror}.") from None
+        raise Unreadable(f"{name}: cannot be read", f"{error.strerror}.") from None
 
 
-def _path(digest: Digest) -> str:
-    return f"blobs/{digest.algorithm}/{digest.hex}"
-
-
-def _tags(entry: Descriptor) -> tuple[str, ...]:
-    """What an entry can be asked for by: `1`, or the tag of a full name as containerd and BuildKit write it."""
-    names = (entry.annotations.get(REF_NAME, ""), entry.annotations.get(CONTAINERD_NAME, ""))
-    tags = (name.partition("@")[0].rpartition(":")[2] for name in names if name)
-    return tuple(dict.fromkeys(tag for tag in tags if tag and "/" not in tag))
-
-
-def _saved(entries: Sequence[Descriptor], subject: Digest, suffix: CosignSuffix) -> list[Descriptor]:
-    """What `cosign save` kept for its image; which of several it belongs to could only be guessed."""
-    images = {entry.digest for entry in entries if entry.annotations.get(_KIND, "") in _SAVED_IMAGES}
-    kept = [entry for entry in entries if entry.annotations.get(_KIND, "") == _SAVED_KINDS.get(suffix)]
-    return kept if images == {subject} and len(kept) == 1 else []
-
-
-def _media_type(content: bytes, where: str) -> str:
-    """What a document calls itself; before image-spec 1.1 tools left that out, and its shape must do."""
-    document = parse_object(content, where)
+def _media_type(entry: Descriptor, document: JsonObject) -> str:
+    """What the entry or the document calls it; before image-spec 1.1 tools left that out, and its shape must do."""
     shape = OCI_INDEX if "manifests" in document else OCI_MANIFEST if "layers" in document else ""
-    return text(document, "mediaType") or shape
+    return entry.media_type or text(document, "mediaType") or shape

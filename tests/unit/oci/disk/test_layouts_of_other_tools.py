@@ -8,22 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from attest.errors import UsageError
+from attest.errors import ContentMismatch, Unreadable, UsageError
 from attest.evidence.collect import fetch
-from attest.oci.descriptor import OCI_INDEX, Descriptor
-from attest.oci.disk.layout import Layout
+from attest.oci import limits
+from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.oci.document import Json
-from attest.reference import Digest, LayoutReference, parse_reference
-from tests.unit.oci.samples import entry, image, referrer, write_layout
+from attest.reference import Digest
+from tests.unit.oci.disk.layouts import ONE, TWO, opened
+from tests.unit.oci.samples import blob_path, entry, image, referrer, write_layout
 
-ONE, TWO = image(1), image(2)
 SAVED = "dev.cosignproject.cosign/"
-
-
-def opened(root: Path, rest: str = "") -> Layout:
-    reference = parse_reference(f"oci-layout:{root}{rest}")
-    assert isinstance(reference, LayoutReference)
-    return Layout(reference)
 
 
 def saved(content: bytes, kind: str) -> dict[str, Json]:
@@ -49,14 +43,66 @@ def test_what_cosign_saved_belongs_to_its_image_and_to_nothing_else(tmp_path: Pa
     assert store.cosign_tag(Digest.of(image(9)), "sig") is None
 
 
-def test_two_saved_images_are_not_paired_by_guessing(tmp_path: Path) -> None:
-    entries = [saved(ONE, "image"), saved(TWO, "image"), saved(image(3), "sigs")]
-    store = opened(write_layout(tmp_path, [ONE, TWO, image(3)], entries), f"@{Digest.of(ONE)}")
+@pytest.mark.parametrize(
+    "kinds", [("image", "image", "sigs"), ("image", "imageIndex", "sigs"), ("image", "sigs", "sigs")]
+)
+def test_what_was_saved_several_times_is_not_paired_by_guessing(tmp_path: Path, kinds: Sequence[str]) -> None:
+    blobs = [ONE, TWO, image(3)]
+    entries = [saved(content, kind) for content, kind in zip(blobs, kinds, strict=True)]
+    store = opened(write_layout(tmp_path, blobs, entries), f"@{Digest.of(ONE)}")
 
     assert store.resolve().digest == Digest.of(ONE)
-    assert store.cosign_tag(Digest.of(ONE), "sig") is None
+    with pytest.raises(Unreadable, match="expected one of each"):
+        store.cosign_tag(Digest.of(ONE), "sig")
+    assert store.cosign_tag(Digest.of(ONE), "att") is None
+    assert {error.reason for error in fetch(store)[1].unread} == {"unreadable"}
+
+
+def test_one_of_two_saved_images_must_be_named(tmp_path: Path) -> None:
+    store = opened(write_layout(tmp_path, [ONE, TWO], [saved(ONE, "image"), saved(TWO, "image")]))
     with pytest.raises(UsageError, match="2 images"):
-        opened(tmp_path).resolve()
+        store.resolve()
+
+
+def test_a_bundle_that_cosign_3_saved_is_found_although_nothing_lists_it(tmp_path: Path) -> None:
+    """index.json is written anew for each image that is saved, the bundles' manifests among them."""
+    root = write_layout(tmp_path, [ONE, TWO, referrer(ONE), referrer(TWO)], [saved(ONE, "image")])
+    (found,) = opened(root).referrers(Digest.of(ONE))
+
+    assert (found.digest, found.media_type) == (Digest.of(referrer(ONE)), OCI_MANIFEST)
+    assert opened(root).resolve().digest == Digest.of(ONE)
+    assert opened(root).referrers(Digest.of(TWO)) == ()
+
+
+def test_blobs_that_nothing_lists_count_only_beside_what_cosign_saved(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, [ONE, referrer(ONE)], [entry(ONE, "1")])
+    assert opened(root).referrers(Digest.of(ONE)) == ()
+
+
+def test_other_blobs_beside_what_cosign_saved_are_passed_over(tmp_path: Path) -> None:
+    mention = f'no manifest, but a text with "subject" and {Digest.of(ONE)} in it'.encode()
+    root = write_layout(tmp_path, [ONE, mention, referrer(ONE)], [saved(ONE, "image")])
+    blobs = blob_path(root, ONE).parent
+    (blobs / ".0123456789abcdef.tmp").write_bytes(referrer(ONE, 2))
+    (blobs / ("0" * 64)).symlink_to(blob_path(root, referrer(ONE)))
+    (blobs / ("1" * 64)).mkdir()
+    (blobs / ("2" * 64)).write_bytes(referrer(ONE, 2).ljust(limits.SAVED_MANIFEST + 1))
+
+    assert [found.digest for found in opened(root).referrers(Digest.of(ONE))] == [Digest.of(referrer(ONE))]
+
+
+def test_a_bundle_that_was_changed_after_cosign_saved_it_is_seen(tmp_path: Path) -> None:
+    root = write_layout(tmp_path, [ONE, referrer(ONE)], [saved(ONE, "image")])
+    blob_path(root, referrer(ONE)).write_bytes(referrer(ONE, 2))
+    with pytest.raises(ContentMismatch):
+        opened(root).referrers(Digest.of(ONE))
+
+
+def test_more_small_blobs_than_are_looked_through_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write_layout(tmp_path, [ONE, referrer(ONE)], [saved(ONE, "image")])
+    monkeypatch.setattr(limits, "MANIFESTS", len(ONE))
+    with pytest.raises(Unreadable, match="small blobs"):
+        opened(root).referrers(Digest.of(ONE))
 
 
 def test_a_tag_of_cosigns_in_a_layout_is_found_by_what_it_is_about(tmp_path: Path) -> None:
