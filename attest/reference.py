@@ -236,7 +236,8 @@ class Platform:
     @property
     def normal(self) -> Platform:
         """As runtimes compare it (containerd, `platforms.Normalize`); os.version counts for Windows alone."""
-        os, architecture, variant = self.os.lower(), self.architecture.lower(), self.variant.lower()
+        # Runtimes take their own operating system where none is named.
+        os, architecture, variant = self.os.lower() or "linux", self.architecture.lower(), self.variant.lower()
         architecture, variant = _ARCHITECTURES.get(architecture, (architecture, variant))
         if variant and variant[0].isdigit():
             variant = f"v{variant}"

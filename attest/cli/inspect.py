@@ -8,7 +8,15 @@ from pathlib import Path
 import click
 
 from attest.cli.main import say
-from attest.cli.options import evidence_options, parse_platforms, platform_option, reach, read_files, store_options
+from attest.cli.options import (
+    WORST,
+    evidence_options,
+    parse_platforms,
+    platform_option,
+    reach,
+    read_files,
+    store_options,
+)
 from attest.errors import StoreError, UsageError
 from attest.evidence.attestation import Attestation
 from attest.oci.document import Json
@@ -42,13 +50,13 @@ def command(
             raise UsageError("--raw is about one image and one digest", "", "Leave the rest out.")
         return _print_raw(next(stores), Digest.parse(raw))
     shown: list[dict[str, Json]] = []
-    exit_code = 0
+    codes = {0}
     for store in stores:
         try:
             shown.append(_inspect(store, files, wanted))
         except StoreError as error:  # one image that cannot be read does not hide the others
             say(f"attest: {error}")
-            exit_code = exit_code or error.exit_code
+            codes.add(error.exit_code)
     from attest.cli.rendering import as_json, render_inspections
 
     if form == "json" and shown:
@@ -56,7 +64,7 @@ def command(
         click.echo(as_json(document, indent=2))
     elif shown:
         click.echo(render_inspections(shown), nl=False)
-    return exit_code
+    return next(code for code in WORST if code in codes)
 
 
 def _inspect(store: Store, files: Sequence[Attestation], wanted: Sequence[Platform]) -> dict[str, Json]:

@@ -7,7 +7,9 @@ import io
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import click
@@ -111,9 +113,12 @@ def run() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks is no stack trace
     code = main(sys.argv[1:])
-    if code == INTERRUPTED:
-        # Threads may wait for a registry for a minute more; the interpreter would wait for them.
-        sys.stderr.flush()
+    if threading.active_count() > 1:
+        # Threads may wait for a registry for minutes more; the interpreter would wait for them.
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                if stream is not None:
+                    stream.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -18,6 +18,8 @@ from attest.reference import ImageReference, Platform
 if TYPE_CHECKING:
     from attest.trust.identity import ExpectedIdentity
 
+WORST = (1, 4, 3, 0)  # exit codes of several images: the first of these that occurs
+
 F = TypeVar("F", bound=Callable[..., Any])
 Given = str | tuple[str, ...] | None
 

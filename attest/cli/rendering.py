@@ -33,7 +33,12 @@ def render_reports(reports: Sequence[Report], form: str) -> str:
 def as_json(document: Json, indent: int | None = None) -> str:
     """JSON for people's eyes too; a lone surrogate, which no encoding has, stays the escape that it was."""
     written = json.dumps(document, indent=indent, ensure_ascii=False)
-    return written.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in written)
+
+
+def _escaped(letter: str) -> str:
+    """As JSON escapes what would move a terminal's cursor, or what no encoding has (RFC 8259, section 7)."""
+    return json.dumps(letter)[1:-1] if ord(letter) != 0x7F else "\\u007f"
 
 
 def show_trouble(reports: Iterable[Report]) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 import click
 
 from attest.cli.options import (
+    WORST,
     evidence_options,
     identity_options,
     parse_identities,
@@ -22,8 +22,6 @@ from attest.cli.options import (
 )
 from attest.policy.expectations import Expectations
 from attest.reference import parse_reference
-
-WORST: Final = (1, 4, 3, 0)  # exit codes of several images: the first of these that occurs
 
 
 @click.command("verify", short_help="Check an image against the expected source.")

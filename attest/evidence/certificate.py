@@ -39,7 +39,13 @@ def claimed_identity(der: bytes) -> ClaimedIdentity:
     try:
         extensions = x509.load_der_x509_certificate(der).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (
+        ValueError,
+        x509.InvalidVersion,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+        x509.UnsupportedGeneralNameType,
+    ):
         return ClaimedIdentity()
     general = (x509.UniformResourceIdentifier, x509.RFC822Name, x509.DNSName)
     found = [str(name.value) for name in names if isinstance(name, general)]

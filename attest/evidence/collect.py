@@ -46,6 +46,7 @@ def fetch(store: Store) -> tuple[Image, Evidence]:
     """
     with Listings(store) as listings:
         image = load_image(store, listings.ask)
+        listings.ask_for_tags(platform.digest for platform in image.platforms)
         return image, _collect(store, image, list(listings.answers()))
 
 

@@ -35,6 +35,7 @@ class Listings:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._asked: dict[Digest, list[Future[Listed]]] = {}
+        self._tagged_for: set[Digest] = set()
         self._pool = ThreadPoolExecutor(limits.PARALLEL)
 
     def __enter__(self) -> Self:
@@ -44,14 +45,20 @@ class Listings:
         self._pool.shutdown(wait=False, cancel_futures=True)  # somebody may have pressed Ctrl-C
 
     def ask(self, manifests: Iterable[Descriptor]) -> None:
-        """Begin to ask about these. cosign tags nothing but images, so nobody asks for tags of attestations."""
+        """Begin to ask about these. cosign tags nothing but images, and most of unknown platform are none."""
         for manifest in manifests:
-            if manifest.digest in self._asked:
-                continue
-            questions = [partial(self._referrers, manifest.digest)]
+            if manifest.digest not in self._asked:
+                self._asked[manifest.digest] = [self._pool.submit(self._referrers, manifest.digest)]
             if manifest.platform is None or not manifest.platform.is_unknown:
-                questions += [partial(self._tagged, manifest.digest, suffix) for suffix in COSIGN_SUFFIXES]
-            self._asked[manifest.digest] = [self._pool.submit(question) for question in questions]
+                self.ask_for_tags([manifest.digest])
+
+    def ask_for_tags(self, images: Iterable[Digest]) -> None:
+        """Begin to ask for the tags of these too, if nobody has: what an image is, its content decides."""
+        for image in images:
+            if image not in self._tagged_for:
+                self._tagged_for.add(image)
+                questions = [partial(self._tagged, image, suffix) for suffix in COSIGN_SUFFIXES]
+                self._asked[image] += [self._pool.submit(question) for question in questions]
 
     def answers(self) -> Iterator[Listed]:
         """What was found beside each of them, in the order in which they were asked about."""

@@ -118,7 +118,7 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
     refuse_other_spellings(document, where)
     media_type = text(document, "mediaType") or descriptor.media_type
     if descriptor.media_type and media_type != descriptor.media_type:
-        raise Unreadable(f"{where}: expected {descriptor.media_type}, the document calls itself {media_type}")
+        raise Unreadable(f"{where}: expected {descriptor.media_type}, the document calls itself {media_type[:80]!r}")
     other = ("layers", "config") if media_type in INDEX_TYPES else ("manifests",)
     if any(document.get(key) is not None for key in other):
         raise Unreadable(f"{where}: both an index and a manifest (CVE-2021-41190)", f"It holds {other[0]} as well.")
@@ -126,7 +126,9 @@ def parse_manifest(descriptor: Descriptor, raw: bytes, where: str) -> Manifest |
         return _index(descriptor, raw, document, where)
     if media_type in MANIFEST_TYPES:
         return _manifest(descriptor, raw, document, where)
-    raise Unreadable(f"{where}: neither an image index nor a manifest", f"Its media type is {media_type or 'missing'}.")
+    raise Unreadable(
+        f"{where}: neither an image index nor a manifest", f"Its media type is {media_type[:80] or 'missing'!r}."
+    )
 
 
 def refuse_other_spellings(document: JsonObject, where: str) -> None:

@@ -79,8 +79,26 @@ class Image:
     @property
     def digests(self) -> frozenset[Digest]:
         """Everything of this image that a statement or signature may be about."""
-        platforms = (platform.digest for platform in self.platforms)
-        return frozenset({self.digest, *platforms, *(manifest.digest for manifest in self.attestation_manifests)})
+        return frozenset(
+            {
+                self.digest,
+                *(index.descriptor.digest for index in self.indexes),
+                *(platform.digest for platform in self.platforms),
+                *(manifest.digest for manifest in self.attestation_manifests),
+            }
+        )
+
+    def below(self, digests: Iterable[Digest]) -> tuple[Digest, ...]:
+        """The platforms' digests that are reached from any of these, by the indexes' own bytes."""
+        known = {index.descriptor.digest: index for index in self.indexes}
+        reached: set[Digest] = set()
+        left = list(digests)
+        while left:
+            digest = left.pop()
+            if digest not in reached:
+                reached.add(digest)
+                left += [entry.digest for entry in known[digest].manifests] if digest in known else []
+        return tuple(platform.digest for platform in self.platforms if platform.digest in reached)
 
     def select(self, wanted: Sequence[Platform]) -> tuple[PlatformImage, ...]:
         """The platforms asked for, as far as the image has them; all if none is asked for."""

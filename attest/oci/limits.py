@@ -27,6 +27,8 @@ EVIDENCE: Final = 128 * MiB  # all statements and bundles of one image, which ar
 SAVED_MANIFEST: Final = 64 * 1024  # a bundle's manifest, which cosign saves among layers without listing it: 1 KiB
 TAR_MEMBERS: Final = 100_000  # files in one archive; a layout has one for each blob, and blobs are layers
 TAR_GLOBALS: Final = 100  # pax records for the whole archive, which cost anew for each file; git writes one
+LISTS: Final = 16 * MiB  # all lists of referrers of one image; an entry takes 300 bytes
+TAR_HEADERS: Final = 256 * MiB  # all headers of one archive; a file's takes half a KiB, with pax records two
 REFERRER_PAGES: Final = 50  # pages of a referrers list: a registry that pages for ever stops here
 
 PARALLEL: Final = 16  # requests in flight: what there is to ask about one platform is 14 questions, one round

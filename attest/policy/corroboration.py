@@ -53,11 +53,20 @@ def corroborate(platform: PlatformImage, statements: Iterable[VerifiedStatement]
     speaking = [statement for statement in statements if platform.digest in statement.platforms]
     if any(one.of_this_index and read_provenance(one.statement) is not None for one in speaking):
         speaking = [statement for statement in speaking if not statement.of_other_build]
-    claims = [claim for statement in speaking for claim in _claims(statement, str(platform.platform))]
+    name = str(platform.platform)
+    said = [(statement, list(_claims(statement, name))) for statement in speaking]
+    objects = [claim.value for _, claims in said for claim in claims if claim.fact == "object"]
+    peeled = _peel(objects, speaking)
+    resolved = [
+        (statement, [one for claim in claims for one in _resolved(claim, peeled)]) for statement, claims in said
+    ]
     provenance = tuple(statement for statement in speaking if read_provenance(statement.statement) is not None)
-    peeled = _peel([claim.value for claim in claims if claim.fact == "object"], speaking)
-    resolved = tuple(claim for found in claims for claim in _resolved(found, peeled))
-    return Corroborated(str(platform.platform), resolved, provenance, peeled)
+    claims = tuple(
+        claim
+        for statement, found in resolved
+        for claim in (*found, *_certificate_claims(statement, found, name, statement in provenance))
+    )
+    return Corroborated(name, claims, provenance, peeled)
 
 
 def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
@@ -69,20 +78,21 @@ def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
     else:
         return
     by_key = isinstance(verified.signer, PublicKey)
-    claims = [Claim(fact, value, "signer", verified.digest, platform, by_key) for fact, value in pairs if value]
-    yield from claims
-    if provenance is not None and isinstance(verified.signer, CertifiedSigner):
-        yield from _certificate_claims(verified, verified.signer, claims, platform)
+    yield from (Claim(fact, value, "signer", verified.digest, platform, by_key) for fact, value in pairs if value)
 
 
 def _certificate_claims(
-    verified: VerifiedStatement, signer: CertifiedSigner, beside: Sequence[Claim], platform: str
+    verified: VerifiedStatement, beside: Sequence[Claim], platform: str, is_provenance: bool
 ) -> Iterator[Claim]:
     """What the platform asserted of the pipeline that signed. That this was built from it, provenance must say as well.
 
-    So it counts where the provenance names a commit; if that is another one, the two contradict each other.
+    So it counts beside provenance that names the same commit; where that names another one, the two contradict.
     """
-    counts = any(claim.fact in ("commit", "object") for claim in beside)
+    signer = verified.signer
+    if not is_provenance or not isinstance(signer, CertifiedSigner):
+        return
+    named = {claim.value for claim in beside if claim.fact in ("commit", "object")}
+    counts = bool(signer.commit) and named == {signer.commit}
     yield from (
         Claim(fact, value, "certificate", verified.digest, platform, counts)
         for fact, value in _from_certificate(signer)

@@ -80,7 +80,17 @@ def _dirty(check_id: str, source: Corroborated, expected: str) -> Check:
 
 def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Check]:
     """Do trusted statements contradict each other about a fact that nobody asked for? Asked only where they do."""
-    asked = {"repository": expected.repository, "commit": expected.commit, "tag": expected.tag or expected.branch}
+    ref = expected.tag or expected.branch
+    if not ref and source.values("tag") and source.values("branch"):
+        names = f"the tag {source.values('tag')[0]} and the branch {source.values('branch')[0]}"
+        summary = f"trusted statements name {names}"
+        yield _check("source.tag", FAILED, source, summary, "contradiction", "", source.about("tag", "branch"))
+    objects = {*source.values("object"), *source.values("commit")}
+    if not expected.commit and source.values("object") and len(objects) > 1 and len(source.values("commit")) < 2:
+        summary = f"trusted statements name the git objects {', '.join(sorted(objects))}, which may be one or several"
+        claims = source.about("object", "commit")
+        yield _check("source.commit", UNKNOWN, source, summary, "not-peelable", "", claims)
+    asked = {"repository": expected.repository, "commit": expected.commit, "tag": ref, "branch": ref}
     for fact, spelling in _COMPARABLE.items():
         values = source.values(fact)
         if not asked.get(fact) and len({spelling(value) or value for value in values}) > 1:
@@ -88,7 +98,12 @@ def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Che
             yield _check(f"source.{fact}", FAILED, source, summary, "contradiction", "", source.about(fact))
 
 
-_COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {"repository": canonical_repository, "commit": str, "tag": str}
+_COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {
+    "repository": canonical_repository,
+    "commit": str,
+    "tag": str,
+    "branch": str,
+}
 
 
 def _answer(

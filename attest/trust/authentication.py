@@ -10,7 +10,7 @@ Each link of the way is hashed again here, whoever hashed it before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final
 
@@ -80,7 +80,7 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
     # The same signature in other bytes (spaces will do) opens nothing new, and would be followed again and again.
     opened = [one for found in signed if isinstance(found, tuple) for one in found]
     signatures = list({(one.over, one.signer.fingerprint): one for one in opened}.values())
-    embedded = [_follow(image, attestation, signatures) for attestation in evidence.embedded]
+    embedded = [found for attestation in evidence.embedded for found in _follow(image, attestation, signatures)]
     return Authenticated(
         tuple(found for found in (*signed, *embedded) if isinstance(found, VerifiedStatement)),
         tuple(signatures),
@@ -104,9 +104,7 @@ def _open(
     if attestation.is_image_signature:
         return tuple(ImageSignature(digest, signer, attestation.digest, _SEAL) for digest in named)
     # Naming a platform is speaking for it alone, even beside the index; only naming the index alone is for all.
-    spoken_for = tuple(digest for digest in named if digest in platforms) or (
-        platforms if image.digest in named else ()
-    )
+    spoken_for = tuple(digest for digest in named if digest in platforms) or image.below(named)
     return VerifiedStatement(
         attestation.statement,
         signer,
@@ -133,30 +131,37 @@ def _platforms_of(image: Image) -> tuple[Digest, ...]:
 
 def _follow(
     image: Image, attestation: Attestation, signatures: Sequence[ImageSignature]
-) -> VerifiedStatement | Refusal | None:
-    """Ways (a) and (b): from a signature down to an embedded statement. None where no path leads there.
+) -> Iterator[VerifiedStatement | Refusal]:
+    """Ways (a) and (b): from each signature down to an embedded statement, once for each signer.
+
+    All signers count: where two of them assert different things, the order in which a registry lists their signatures
+    must not decide.
 
     Builders embed provenance and SBOMs. A job's claim comes in an envelope of its own or not at all: whoever makes the
     image could embed one, and the signature over the index would vouch for it unseen.
     """
     if not (attestation.is_provenance or attestation.is_sbom):
-        return None
+        return
+    followed: set[str] = set()
     platforms = _platforms_of(image)
     spoken_for = tuple(digest for digest in platforms if digest in attestation.statement.subject_digests)
     for manifest in image.attestation_manifests:
         if manifest.digest not in {place.manifest for place in attestation.places}:
             continue
         for signature in signatures:
+            if signature.signer.fingerprint in followed:
+                continue
             path = _path(image, manifest, attestation, signature)
             if path and attestation.statement.subject_digests and manifest.about not in spoken_for:
                 about = ", ".join(map(str, attestation.statement.subject_digests))
-                return Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
+                yield Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
+                return
             if path and manifest.about in spoken_for:
+                followed.add(signature.signer.fingerprint)
                 bound = signature.over == image.digest
-                return VerifiedStatement(
+                yield VerifiedStatement(
                     attestation.statement, signature.signer, spoken_for, path, of_this_index=bound, seal=_SEAL
                 )
-    return None
 
 
 def _path(

@@ -38,6 +38,8 @@ class TrustedRoots:
     def require_usable(self) -> None:
         """Raises UsageError for a root that is none, before anything is asked of a registry."""
         _ = self._root
+        if self.path is not None:
+            _ = self._verifier
 
     def signer_of(self, bundle: Bundle) -> CertifiedSigner:
         """Who signed this envelope's exact payload. Raises NotVerified."""
@@ -54,13 +56,13 @@ class TrustedRoots:
         return self._signer_by_entry(signing.payload, signing.payload, signing.signature, signing.annotations)
 
     def _signer_of_bundle(self, bundle: Bundle) -> CertifiedSigner:
-        from sigstore.errors import Error
         from sigstore.models import Bundle as SigstoreBundle
 
+        verifier = self._verifier
         try:
             parsed = SigstoreBundle.from_json(bundle.raw)
-            kind, payload = self._verifier.verify_dsse(parsed, _AnySigner())
-        except (Error, ValueError) as error:  # pydantic's errors are ValueErrors
+            kind, payload = verifier.verify_dsse(parsed, _AnySigner())
+        except _foreign_errors() as error:
             raise NotVerified(_brief(error)) from None
         if kind != PAYLOAD_TYPE or payload != bundle.envelope.payload:
             raise NotVerified("what was signed is not the statement in the envelope")
@@ -85,9 +87,12 @@ class TrustedRoots:
         from sigstore.models import TrustedRoot
         from sigstore.verify import Verifier
 
-        from attest.trust.trusted_root import public_root
+        from attest.trust.trusted_root import public_root, unusable_root
 
-        return Verifier(trusted_root=TrustedRoot.from_file(str(self.path or public_root())))
+        try:
+            return Verifier(trusted_root=TrustedRoot.from_file(str(self.path or public_root())))
+        except _foreign_errors() as error:
+            raise unusable_root(self.path, _brief(error)) from None
 
 
 class _AnySigner:
@@ -125,6 +130,17 @@ def _signer(certificate: Certificate) -> CertifiedSigner:
     if len(found) != 1 or len(list(names)) != 1:
         raise NotVerified(f"its certificate has {len(list(names))} names, where one address or URI is expected")
     return CertifiedSigner(found[0], text(8) or text(1), **{name: text(number) for name, number in _OIDS.items()})
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    """What sigstore's library and those below it raise for certificates, times and numbers that are none."""
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from sigstore.errors import Error
+
+    of_certificates = (x509.InvalidVersion, x509.UnsupportedGeneralNameType, x509.DuplicateExtension)
+    plain = (ValueError, TypeError, ArithmeticError, OSError, x509.ExtensionNotFound, UnsupportedAlgorithm)
+    return (Error, *of_certificates, *plain)
 
 
 def _brief(error: Exception) -> str:

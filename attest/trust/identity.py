@@ -86,5 +86,5 @@ class CertifiedSigner:
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from other signers."""
-        return f"{self.issuer} {self.identity}"
+        """What tells it from other signers: two pipelines of one identity may have run for two commits."""
+        return " ".join((self.issuer, self.identity, self.repository, self.commit, self.ref))

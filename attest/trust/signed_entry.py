@@ -31,6 +31,7 @@ from attest.trust.identity import NotVerified
 from attest.trust.keys import accepted_key
 from attest.trust.trusted_root import Log, TrustedRoot
 
+_BAD_EXTENSIONS: Final = (x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 _SCT_LIST: Final = x509.PrecertificateSignedCertificateTimestamps
 
 
@@ -51,8 +52,10 @@ def verified_certificate(signed: Signed, root: TrustedRoot) -> x509.Certificate:
     try:
         certificate = x509.load_pem_x509_certificate(pem.encode())
         key = accepted_key("the certificate's key", certificate.public_key())
-    except (ValueError, UnsupportedAlgorithm, InvalidKey):
+        names = certificate.extensions
+    except (ValueError, UnsupportedAlgorithm, InvalidKey, x509.InvalidVersion, *_BAD_EXTENSIONS):
         raise NotVerified("its certificate cannot be read") from None
+    assert names is not None  # noqa: S101 - cryptography reads them once, and here what is wrong with them is caught
     body, seen = _promised_entry(signed.annotations.get(LOG_ENTRY, ""), root)
     _require_same(body, signed, pem)
     issuer = _require_issued(certificate, seen, root)
@@ -73,14 +76,14 @@ def _promised_entry(entry: str, root: TrustedRoot) -> tuple[JsonObject, datetime
         payload = child(document, "Payload")
         body = parse_object(base64.b64decode(text(payload, "body"), validate=True), "the log entry's body")
         log_id = bytes.fromhex(text(payload, "logID"))
+        # RFC 8785 for these four fields: two texts without escapes, two integers, in the order of their names.
+        canonical = encode({name: payload.get(name) for name in ("body", "integratedTime", "logID", "logIndex")})
     except (Unreadable, ValueError):
         raise NotVerified("its log entry cannot be read") from None
     seconds = integer(payload, "integratedTime")
     if seconds is None or not 0 < seconds < 1 << 33:
         raise NotVerified("its log entry has no time")
     seen = datetime.fromtimestamp(seconds, UTC)
-    # RFC 8785 for these four fields: two texts without escapes, two integers, in the order of their names.
-    canonical = encode({name: payload.get(name) for name in ("body", "integratedTime", "logID", "logIndex")})
     log = _log(root.logs, log_id, seen, "its log entry is of a log")
     if not log.key.verifies(promise, canonical):
         raise NotVerified("the log's promise (SET) is not for this entry")
@@ -154,7 +157,7 @@ def _text(encoded: str) -> str:
 def _der(pem: str) -> bytes:
     try:
         return x509.load_pem_x509_certificate(pem.encode()).public_bytes(serialization.Encoding.DER)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise NotVerified("its log entry holds no certificate") from None
 
 

@@ -53,15 +53,14 @@ class TrustedRoot:
 
 def load_trusted_root(path: Path | None) -> TrustedRoot:
     """Read a trusted_root.json, or the public instance's. Raises UsageError."""
-    what = f"--trusted-root {path}" if path is not None else "the public trusted root"
     try:
-        return _parse((path or public_root()).read_bytes(), what)
+        return _parse((path or public_root()).read_bytes(), str(path or "the public trusted root"))
     except OSError as error:
-        raise _unusable(what, f"{error.strerror}.") from None
+        raise unusable_root(path, f"{error.strerror}.") from None
     except (Unreadable, InvalidKey) as error:
-        raise _unusable(what, error.detail or error.summary) from None
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise _unusable(what, str(error)[:200]) from None
+        raise unusable_root(path, error.detail or error.summary) from None
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+        raise unusable_root(path, str(error)[:200]) from None
 
 
 def public_root() -> Path:
@@ -69,7 +68,9 @@ def public_root() -> Path:
     return Path(str(files("sigstore").joinpath(*_PUBLIC)))
 
 
-def _unusable(what: str, why: str) -> UsageError:
+def unusable_root(path: Path | None, why: str) -> UsageError:
+    """What to say of a trusted root that is none."""
+    what = f"--trusted-root {path}" if path is not None else "the public trusted root"
     return UsageError(f"{what}: not a trusted root", why, "Expected JSON as `cosign trusted-root create` writes it.")
 
 

@@ -5,6 +5,7 @@ Each forgery differs from an honest signature in one thing; the first tests show
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from attest.evidence.collect import fetch
+from attest.evidence.inspection import inspection
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.trust.certificates import TrustedRoots
@@ -223,3 +226,27 @@ def test_an_attestation_of_another_commit_than_the_certificates_contradicts(sigs
     attested(sigstore, pushed, "dsse", images.OTHER_COMMIT)
     report = ask(pushed, Expectations(images.REPOSITORY, images.COMMIT))
     assert (report.verdict, trouble(report).reason) == (Status.FAILED, "other-commit")
+
+
+@pytest.mark.parametrize("index", ["1e999", "null", '"7"', "[]"])
+def test_a_log_entry_of_strange_numbers_is_refused(
+    index: str, sigstore: Authority, pushed: images.Pushed, ask: Ask
+) -> None:
+    annotations = signed(sigstore, pushed)
+    hang(pushed, {**annotations, LOG_ENTRY: annotations[LOG_ENTRY].replace('"logIndex": 7', f'"logIndex": {index}')})
+    refused(ask(pushed), "")
+
+
+def test_a_certificate_of_no_version_is_refused_and_shown_as_nobodys(
+    sigstore: Authority, pushed: images.Pushed, ask: Ask
+) -> None:
+    annotations = signed(sigstore, pushed)
+    der = x509.load_pem_x509_certificate(annotations[CERTIFICATE].encode()).public_bytes(Encoding.DER)
+    strange = der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x09", 1)
+    encoded = base64.encodebytes(strange).decode()
+    text = f"-----BEGIN CERTIFICATE-----\n{encoded}-----END CERTIFICATE-----\n"
+    hang(pushed, {**annotations, CERTIFICATE: text})
+
+    refused(ask(pushed), "cannot be read")
+    shown: dict[str, Any] = dict(inspection(*fetch(pushed.store)))
+    assert "identity" not in shown["signatures"][0]

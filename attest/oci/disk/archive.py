@@ -140,10 +140,14 @@ class _Headers:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._left = limits.TAR_HEADERS
 
     def read(self, size: int) -> bytes:
         if not 0 <= size <= limits.ANSWER:  # less than nothing would be everything
             raise tarfile.ReadError(f"a header of {size} bytes")
+        self._left -= size
+        if self._left < 0:
+            raise tarfile.ReadError(f"headers of more than {limits.TAR_HEADERS} bytes")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:

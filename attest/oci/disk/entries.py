@@ -49,7 +49,9 @@ def cosign_entry(entries: Sequence[Descriptor], subject: Digest, suffix: CosignS
     Raises Unreadable for a layout that several were saved into: what belongs to which could only be guessed.
     """
     tag = f"{subject.fallback_tag}.{suffix}"
-    tagged = [entry for entry in entries if tag in tags_of(entry)]
+    tagged = unique(entry for entry in entries if tag in tags_of(entry))
+    if len(tagged) > 1:
+        raise Unreadable(f"{where}: {len(tagged)} entries are tagged {tag}, expected one")
     if tagged:
         return tagged[0]
     images = saved_images(entries)

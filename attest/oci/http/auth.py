@@ -68,6 +68,12 @@ class Access:
 
     def send(self, request: Request, action: str) -> Answer:
         """Ask; where the registry wants to know who we are, ask once more with what it wants to hear."""
+        try:
+            return self._send(request, action)
+        except StoreError as error:  # a server's words are quoted in errors, and it knows what it was sent
+            raise type(error)(*map(self._without_secrets, (error.summary, error.detail, error.remedy))) from None
+
+    def _send(self, request: Request, action: str) -> Answer:
         if origin(request.url) != self._home:
             return self._transport.send(request)
         used = self._headers.get(action, "")

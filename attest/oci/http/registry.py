@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from attest.errors import NotFound, NotWritable, StoreError, Unreadable
+from attest.errors import NotFound, NotWritable, StoreError, TooLarge, Unreadable
 from attest.oci import limits
 from attest.oci.content import checked, within
 from attest.oci.descriptor import OCI_INDEX, Descriptor
@@ -54,6 +54,7 @@ class Registry:
         self._endpoints = Endpoints(address, self._transport, access)
         self._mount_from = mount_from
         self._kept: dict[Digest, bytes] = {}
+        self._lists = 0
         self._lock = threading.Lock()
 
     @property
@@ -160,19 +161,31 @@ class Registry:
         answer = self._endpoints.get_referrers(subject, where)
         if answer is None or not is_index(answer):
             return None
+        self._account_for(answer, where)
         found, pages = list(index(answer, where).manifests), {answer.url}
         while (page := self._endpoints.next_page(answer, where)) and len(found) <= limits.REFERRERS:
             if page in pages or len(pages) >= limits.REFERRER_PAGES:
                 raise Unreadable(f"{where}: a list without end", f"{len(pages)} pages were read.")
             pages.add(page)
             answer = self._endpoints.get_page(page, where)
+            self._account_for(answer, where)
             found.extend(index(answer, where).manifests)
         return tuple(found)
 
     def _tagged(self, subject: Digest) -> tuple[Descriptor, ...] | None:
         where = f"{self._reference.name}:{subject.fallback_tag}"
         answer = self._fallback(subject, PULL)
+        if answer is not None:
+            self._account_for(answer, where)
         return index(answer, where).manifests if answer is not None else None
+
+    def _account_for(self, answer: Answer, where: str) -> None:
+        """Lists are read side by side, and held while they are: all of them together have a cap. Raises TooLarge."""
+        with self._lock:
+            self._lists += len(answer.body)
+            is_too_much = self._lists > limits.LISTS
+        if is_too_much:
+            raise TooLarge(f"{where}: lists of more than the {limits.LISTS} bytes that are read of one image")
 
     def _fallback(self, subject: Digest, action: str) -> Answer | None:
         """The index under the fallback tag as it is now, or None."""
