@@ -86,7 +86,8 @@ def test_the_type_of_a_document_that_names_none_is_the_descriptors() -> None:
 
 
 def test_a_document_of_another_type_than_said_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match=re.escape(f"expected {OCI_INDEX}, the document calls itself {OCI_MANIFEST!r}")):
+    said = f"expected {OCI_INDEX}, the document calls itself {OCI_MANIFEST!r}"
+    with pytest.raises(Unreadable, match=re.escape(said)):
         _parse(IMAGE, OCI_INDEX)
 
 
