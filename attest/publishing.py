@@ -15,8 +15,10 @@ from attest.build.credentials import SHORTEST_SECRET, Exposure, credentials_in, 
 from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import JobSource
 from attest.errors import CredentialExposed, PublishedEvidenceRejected, SourceContradiction
-from attest.evidence.attestation import Attestation, Evidence
-from attest.evidence.collect import fetch, require_readable
+from attest.evidence.attestation import Attestation, Evidence, Place
+from attest.evidence.bundle import parse_bundle
+from attest.evidence.collect import fetch, require_readable, with_files
+from attest.evidence.piece import signed_statement
 from attest.evidence.provenance import read_provenance
 from attest.evidence.repository import canonical_repository
 from attest.evidence.statement import CI_JOB, CYCLONEDX_BOM
@@ -30,11 +32,11 @@ from attest.policy.report import Report, Status
 from attest.reference import Digest, Platform
 from attest.sbom.cyclonedx import Sbom, Subject
 from attest.trust.keys import SigningKey
-from attest.trust.signatures import Trust
-from attest.trust.signing import SignedBundle, sign_image, sign_statement, statement_bytes
+from attest.trust.signing import SignedBundle, Signer, sign_image, sign_statement, signer_of, statement_bytes
 from attest.verification import verify
 
 _EMPTY: Final = b"{}"
+_MADE: Final = "what was just signed"
 _EMBEDDED: Final = (
     "the signature covers the index, so it vouches for the provenance that BuildKit embedded in it as well"
 )
@@ -69,7 +71,7 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What was made. Without a key nothing was attached and there is no report."""
+    """What was made. Without a signer nothing was attached and there is no report."""
 
     image: Image
     sboms: tuple[PlatformSbom, ...]
@@ -82,7 +84,7 @@ def publish(
     open_store: Callable[[], Store],
     job: JobSource,
     raw_tag_object: RawTagObject,
-    key: SigningKey | None,
+    signer: SigningKey | Signer | None,
     environ: Mapping[str, str],
     allowed_arguments: frozenset[str] = frozenset(),
 ) -> Publication:
@@ -90,41 +92,44 @@ def publish(
 
     `allowed_arguments` are build arguments that look like credentials and are meant to be published.
 
-    Raises StoreError, NoProvenance, SourceContradiction, SourceUnproven or CredentialExposed before anything is
-    attached, and PublishedEvidenceRejected if what was attached does not verify.
+    Raises StoreError, NoProvenance, SourceContradiction, SourceUnproven, CredentialExposed or what the signer raises
+    before anything is attached, and PublishedEvidenceRejected if what was attached does not verify.
     """
+    by = signer_of(signer) if signer is not None else None
+
     # 1. Fetch the image and everything that the builder attached; every digest and size is checked on the way.
     store = open_store()
     image, evidence = _fetch(store)
 
     # 2. Hold what the provenance claims against this job, and look for credentials that are about to be vouched for.
-    may_be_signed = hold(image, evidence, job, raw_tag_object, dirty_is_noted=key is None)
+    may_be_signed = hold(image, evidence, job, raw_tag_object, dirty_is_noted=by is None)
     _refuse_credentials(may_be_signed, environ, allowed_arguments)
-    if key is not None:
-        _refuse_second_source(image, evidence, job, key)
+    if by is not None:
+        _refuse_second_source(image, evidence, job, by)
 
     # 3. Say what is in it, platform by platform.
     sboms = tuple(sbom_of(image, platform) for platform in may_be_signed.platforms)
-    if key is None:
+    if by is None:
         return Publication(image, sboms, (), None, may_be_signed.notes)
 
     # 4. Sign, and attach: the statements first, the image signature last, so that half a job never looks whole.
-    statements = list(_statements(may_be_signed, sboms, job, key))
-    signature = (sign_image(image.digest, key), (image.root,))
-    attached = _attach(store, [*statements, signature])
+    signed = [*_statements(may_be_signed, sboms, job, by), (sign_image(image.digest, by), (image.root,))]
+    _refuse_other_pipeline(image, evidence, signed, job, by)
+    attached = _attach(store, signed)
 
     # 5. Read all of that back and verify it as a stranger would.
-    report = _verify_again(open_store, job, key)
+    report = _verify_again(open_store, job, by)
     notes = may_be_signed.notes if _expectations(job).of_source else (*may_be_signed.notes, _NO_SOURCE)
     return Publication(image, sboms, attached, report, notes)
 
 
-def sign_only(open_store: Callable[[], Store], key: SigningKey) -> Publication:
+def sign_only(open_store: Callable[[], Store], signer: SigningKey | Signer) -> Publication:
     """Sign an image without saying anything of its source. Raises StoreError or PublishedEvidenceRejected."""
+    by = signer_of(signer)
     store = open_store()
     image = load_image(store)
-    attached = _attach(store, [(sign_image(image.digest, key), (image.root,))])
-    report = _verify_again(open_store, None, key)
+    attached = _attach(store, [(sign_image(image.digest, by), (image.root,))])
+    report = _verify_again(open_store, None, by)
     return Publication(image, (), attached, report, (_EMBEDDED,) if image.attestation_manifests else ())
 
 
@@ -177,26 +182,47 @@ def _credentials(attestation: Attestation, environ: Mapping[str, str], allowed: 
     return exposed_credentials("", flags, environ, allowed) or credentials_in(text, environ)
 
 
-def _refuse_second_source(image: Image, evidence: Evidence, job: JobSource, key: SigningKey) -> None:
-    """What this key has already said of this very image stands; saying otherwise would make both unverifiable."""
-    expected = _expectations(job)
-    if not expected.of_source:
-        return
-    report = verify(image, evidence, Trust((key.public,)), expected)
-    said = [check for check in report.checks if check.status is Status.FAILED and check.id.startswith("source.")]
-    if said:
+def _refuse_second_source(image: Image, evidence: Evidence, job: JobSource, signer: Signer) -> None:
+    """What this signer has already said of this very image stands; saying otherwise would make both unverifiable."""
+    if said := _contradictions(image, evidence, job, signer):
         raise SourceContradiction(
-            f"{image.reference.name}@{image.digest}: this key has already signed another source; nothing was attached",
-            "\n".join(check.summary for check in said),
-            "Build again for another source; an image has one.",
+            f"{image.reference.name}@{image.digest}: this signer has already signed another source",
+            "\n".join([f"So said {signer.name}:", *said]),
+            "Nothing was attached. Build again for another source; an image has one.",
         )
 
 
 Signed = tuple[SignedBundle, Sequence[Descriptor]]
 
 
+def _refuse_other_pipeline(
+    image: Image, evidence: Evidence, signed: Sequence[Signed], job: JobSource, signer: Signer
+) -> None:
+    """A certificate names the source of the pipeline that signs; hung beside another source it proves neither."""
+    made = [
+        signed_statement(parse_bundle(bundle.content, _MADE), Digest.of(bundle.content), Place("file"), _MADE)
+        for bundle, _ in signed
+    ]
+    if said := _contradictions(image, with_files(image, evidence, made), job, signer):
+        raise SourceContradiction(
+            f"{image.reference.name}@{image.digest}: the signer's certificate tells of another source than this job",
+            "\n".join([f"So says the certificate of {signer.name}:", *said]),
+            "Nothing was attached. Sign in the pipeline that built the image.",
+        )
+
+
+def _contradictions(image: Image, evidence: Evidence, job: JobSource, signer: Signer) -> list[str]:
+    """What this signer says of the source that is not what this job says."""
+    expected = _expectations(job)
+    if not expected.of_source:
+        return []
+    report = verify(image, evidence, signer.trust, expected)
+    failed = (check for check in report.checks if check.status is Status.FAILED)
+    return [check.summary for check in failed if check.id.startswith("source.")]
+
+
 def _statements(
-    may_be_signed: MayBeSigned, sboms: Iterable[PlatformSbom], job: JobSource, key: SigningKey
+    may_be_signed: MayBeSigned, sboms: Iterable[PlatformSbom], job: JobSource, signer: Signer
 ) -> Iterator[Signed]:
     """Each statement names the index and the platform, in this order, and hangs off both."""
     image = may_be_signed.image
@@ -210,7 +236,7 @@ def _statements(
         name = Subject.of(image.reference, image.digest, None).name
         for predicate_type, predicate in predicates:
             statement = statement_bytes(name, [host.digest for host in hosts], predicate_type, predicate)
-            yield sign_statement(statement, predicate_type, key), hosts
+            yield sign_statement(statement, predicate_type, signer), hosts
 
 
 def _hosts(image: Image, platform: PlatformEvidence) -> tuple[Descriptor, ...]:
@@ -235,13 +261,13 @@ def _manifest(bundle: SignedBundle, host: Descriptor) -> bytes:
     return artifact_manifest(host, SIGSTORE_BUNDLE, layer, annotations)
 
 
-def _verify_again(open_store: Callable[[], Store], job: JobSource | None, key: SigningKey) -> Report:
-    """Raises PublishedEvidenceRejected unless a stranger with the public key sees what was meant.
+def _verify_again(open_store: Callable[[], Store], job: JobSource | None, signer: Signer) -> Report:
+    """Raises PublishedEvidenceRejected unless a stranger who believes the signer sees what was meant.
 
     An unknown about the source is shown, not raised: it says what verifiers will need a policy for.
     """
     image, evidence = _fetch(open_store())
-    trust = Trust((key.public,))
+    trust = signer.trust
     signature = verify(image, evidence, trust, Expectations(signature_only=True))
     expected = _expectations(job) if job is not None else Expectations()
     source = verify(image, evidence, trust, expected) if expected.of_source else signature

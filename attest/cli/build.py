@@ -14,7 +14,8 @@ import click
 from attest.build.context import local_directory
 from attest.build.interface import BuildRequest, Flag
 from attest.ci.interface import JobSource, Stated
-from attest.cli.options import allow_option, reach, require_place, source_options, stated, stated_source, store_options
+from attest.cli.options import allow_option, reach, require_place, source_options, stated_source, store_options
+from attest.cli.signer import signer_for, signing_options
 from attest.errors import SourceContradiction, UsageError
 from attest.reference import ImageReference, parse_reference
 
@@ -82,13 +83,7 @@ def _name(flag: str) -> str:
 @click.command("build", cls=_Build, short_help="Build, push, sign and verify an image.")
 @click.argument("context", default=".")
 @click.option("-t", "--tag", "tags", metavar="NAME", multiple=True, required=True, help="Image name (repeatable).")
-@click.option(
-    "--key",
-    metavar="FILE",
-    envvar="ATTEST_KEY",
-    callback=stated,
-    help="Private key to sign with; env://NAME reads a variable.",
-)
+@signing_options
 @source_options
 @allow_option
 @click.option(
@@ -112,6 +107,10 @@ def command(
     context: str,
     tags: tuple[str, ...],
     key: str | None,
+    keyless: bool,
+    identity_token: str | None,
+    trust_config: Path | None,
+    tlog_upload: bool | None,
     allowed: tuple[str, ...],
     sbom_output: Path | None,
     program: str | None,
@@ -119,7 +118,7 @@ def command(
     registry_ca_file: Path | None,
     **flags: object,
 ) -> int:
-    """Build CONTEXT with BuildKit's provenance and push it; with --key also sign it, its provenance and its SBOM.
+    """Build CONTEXT with BuildKit's provenance and push it; --key or --keyless also signs all that.
 
     NAME is HOST/REPOSITORY:TAG, or oci-layout:DIR:TAG to build into an OCI layout without any server. Takes docker
     buildx build's flags; others go after --. What this job claims of its source comes from --source-…, the CI's
@@ -132,16 +131,16 @@ def command(
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication, write_sbom
     from attest.publishing import publish
-    from attest.trust.keys import load_signing_key
+    from attest.trust.signing import signer_of
 
     # Everything that can be refused is refused before the build: a build may take half an hour.
     targets = tuple(parse_reference(tag) for tag in tags)
     require_place(sbom_output)
     _refuse_several(sbom_output, flags.get("flag_platform"))
     request = BuildRequest(context, targets, _typed(flags), ctx.meta.get("extra", ()))
-    if key is None and "ATTEST_KEY" in os.environ:  # click takes an empty variable for none at all
+    if key is None and not keyless and "ATTEST_KEY" in os.environ:  # click takes an empty variable for none at all
         raise UsageError("ATTEST_KEY is set and empty", "", "Set it to the key, or unset it to build without signing.")
-    signing_key = load_signing_key(key, os.environ) if key is not None else None
+    choose = signer_for(key, keyless, identity_token, trust_config, tlog_upload)
     refuse_credentials(context, request.every_flag, os.environ, frozenset(allowed))
     directory = local_directory(context)
     job = source_of_this_job(os.environ, directory, stated_source(ctx))
@@ -149,8 +148,8 @@ def command(
     if job.commit and checkout.commit and job.commit.value != checkout.commit.value:
         raise _elsewhere(context, checkout.commit, job.commit)
     tree = working_tree(directory, os.environ) if directory is not None else WorkingTree()
-    if signing_key is not None and tree.changed:
-        raise _dirty(context, tree.changed)
+    if choose is not None and tree.changed:
+        raise _dirty(context, tree.changed, "--keyless" if keyless else "--key")
     request = replace(request, only_ignored=bool(tree.ignored) and not tree.changed)
     builder = find_builder(os.environ, program)
     click.echo(f"attest: building with {builder.name}", err=True)
@@ -159,16 +158,17 @@ def command(
         click.echo(f"attest: note: {note}", err=True)
 
     result = run_build(builder, request, os.environ, _vcs(checkout, bool(tree.changed)))
+    signer = choose([result.digest]) if choose is not None else None
     for target in _one_a_repository(targets):
         publication = publish(
             partial(reach, target.at(result.digest), insecure_registries, registry_ca_file, mount_from=targets[0]),
             job,
             lambda name: raw_tag_object(directory or Path(), name, os.environ),
-            signing_key,
+            signer,
             os.environ,
             frozenset(allowed),
         )
-        show_publication(publication, key or "")
+        show_publication(publication, signer_of(signer).name if signer is not None else "")
         write_sbom(publication, sbom_output)
     return 0
 
@@ -189,12 +189,12 @@ def _typed(flags: Mapping[str, object]) -> tuple[Flag, ...]:
     return tuple(typed)
 
 
-def _dirty(context: str, files: Sequence[str]) -> SourceContradiction:
+def _dirty(context: str, files: Sequence[str], option: str) -> SourceContradiction:
     """A dirty tree cannot be vouched for as its commit, so it is refused before the build rather than after."""
     return SourceContradiction(
         f"{context}: the working tree has uncommitted changes; nothing was built",
         f"Changed or untracked: {_the_first(files)}",
-        "Commit, ignore or remove them; or build without --key.",
+        f"Commit, ignore or remove them; or build without {option}.",
     )
 
 

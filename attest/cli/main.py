@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "sign": "attest.cli.sign",
     "sbom": "attest.cli.sbom",
     "download": "attest.cli.download",
+    "key": "attest.cli.key",
     "demo": "attest.cli.demo",
 }
 

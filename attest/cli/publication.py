@@ -36,7 +36,9 @@ def show_publication(publication: Publication, signer: str) -> None:
     """Print what was made, and what a stranger sees; notes go to standard error."""
     click.echo("\n".join(_lines(publication, signer)))
     if publication.report is not None:
-        click.echo("\nRead back and verified as a stranger with the public key would:\n")
+        by_key = any(trusted.kind == "key" for trusted in publication.report.trusted)
+        how = "with the public key" if by_key else "who believes this identity"
+        click.echo(f"\nRead back and verified as a stranger {how} would:\n")
         click.echo(render_reports([publication.report], "text"), nl=False)
     for note in publication.notes:
         click.echo(f"attest: note: {plain(note)}", err=True)
@@ -59,7 +61,7 @@ def _lines(publication: Publication, signer: str) -> Iterator[str]:
         lost = f", {sum(made.sbom.lost.values())} things could not be carried over" if made.sbom.lost else ""
         yield f"  {plain(made.platform)}  {made}{lost}"
     if publication.report is None:
-        yield "  pushed, not signed: verifiers will answer unknown; sign with --key, or attest sign"
+        yield "  pushed, not signed: verifiers will answer unknown; sign with --key or --keyless, or attest sign"
         return
     yield f"  attached, signed with {plain(signer)}:"
     hosts = {platform.digest: str(platform.platform) for platform in image.platforms}

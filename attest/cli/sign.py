@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from attest.cli.options import allow_option, reach, source_options, stated, stated_source, store_options
+from attest.cli.options import allow_option, reach, source_options, stated_source, store_options
+from attest.cli.signer import signer_for, signing_options
 from attest.errors import Unreadable, UsageError
 from attest.reference import Digest, ImageReference, parse_reference
 
@@ -22,14 +23,7 @@ from attest.reference import Digest, ImageReference, parse_reference
     type=click.Path(dir_okay=False, path_type=Path),
     help="Sign what this file of docker buildx build says was pushed.",
 )
-@click.option(
-    "--key",
-    metavar="FILE",
-    required=True,
-    envvar="ATTEST_KEY",
-    callback=stated,
-    help="Private key; env://NAME reads a variable.",
-)
+@signing_options
 @source_options
 @click.option("--signature-only", is_flag=True, help="Sign the image and say nothing of its source.")
 @allow_option
@@ -40,7 +34,11 @@ def command(
     /,
     image: str | None,
     metadata_file: Path | None,
-    key: str,
+    key: str | None,
+    keyless: bool,
+    identity_token: str | None,
+    trust_config: Path | None,
+    tlog_upload: bool | None,
     signature_only: bool,
     allowed: tuple[str, ...],
     insecure_registries: tuple[str, ...],
@@ -56,13 +54,16 @@ def command(
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication
     from attest.publishing import publish, sign_only
-    from attest.trust.keys import load_signing_key
+    from attest.trust.signing import signer_of
 
     stated = stated_source(ctx)
     if signature_only and stated:
         raise UsageError("--signature-only says nothing of the source; leave out --source-…")
     references = list(_references(image, metadata_file))
-    signing_key = load_signing_key(key, os.environ)
+    choose = signer_for(key, keyless, identity_token, trust_config, tlog_upload)
+    if choose is None:
+        raise UsageError("nothing to sign with", "", "Give --key FILE (or ATTEST_KEY), or --keyless.")
+    signer = choose([reference.digest for reference in references if reference.digest])
     # The directory that this happens to run in says nothing of an image that was built elsewhere.
     job = source_of_this_job(os.environ, None, stated)
     if not signature_only:
@@ -70,17 +71,17 @@ def command(
     for reference in references:
         open_store = partial(reach, reference, insecure_registries, registry_ca_file)
         if signature_only:
-            publication = sign_only(open_store, signing_key)
+            publication = sign_only(open_store, signer)
         else:
             publication = publish(
                 open_store,
                 job,
                 lambda name: raw_tag_object(Path(), name, os.environ),
-                signing_key,
+                signer,
                 os.environ,
                 frozenset(allowed),
             )
-        show_publication(publication, key)
+        show_publication(publication, signer_of(signer).name)
     return 0
 
 

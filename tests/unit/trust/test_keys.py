@@ -53,14 +53,26 @@ def test_signing_again_gives_the_same_signature(tmp_path: Path) -> None:
     assert key.sign(b"message") == key.sign(b"message")
 
 
-def test_sec1_and_the_environment_are_read() -> None:
+def hint_of(key: PrivateKeyTypes) -> str:
+    return load_public_key("env://KEY", {"KEY": public_pem(key).decode()}).hint
+
+
+@pytest.mark.parametrize("kind", ["P-256", "RSA-2048"])
+def test_the_older_forms_and_the_environment_are_read(kind: str) -> None:
+    pem = private_pem(KINDS[kind], form="TraditionalOpenSSL").decode()
+    assert pem.startswith(("-----BEGIN EC PRIVATE KEY", "-----BEGIN RSA PRIVATE KEY"))
+    assert load_signing_key("env://KEY", {"KEY": pem}).public.hint == hint_of(KINDS[kind])
+
+
+def test_the_parameters_that_openssl_writes_above_a_key_are_passed_over() -> None:
+    parameters = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n"
     pem = private_pem(KINDS["P-256"], form="TraditionalOpenSSL").decode()
-    assert load_signing_key("env://KEY", {"KEY": pem}).public.hint
-    assert load_public_key("env://KEY", {"KEY": public_pem(KINDS["P-256"]).decode()}).hint
+    assert load_signing_key("env://KEY", {"KEY": parameters + pem}).public.hint == hint_of(KINDS["P-256"])
 
 
-def test_an_encrypted_key_opens_with_its_password(tmp_path: Path) -> None:
-    (tmp_path / "k.pem").write_bytes(private_pem(KINDS["P-256"], b"secret"))
+@pytest.mark.parametrize("form", ["PKCS8", "TraditionalOpenSSL"])
+def test_an_encrypted_key_opens_with_its_password(form: str, tmp_path: Path) -> None:
+    (tmp_path / "k.pem").write_bytes(private_pem(KINDS["P-256"], b"secret", form))
     name = str(tmp_path / "k.pem")
     assert load_signing_key(name, {"ATTEST_PASSWORD": "secret"}).public.hint
     with pytest.raises(InvalidKey, match="does not open"):
@@ -69,11 +81,20 @@ def test_an_encrypted_key_opens_with_its_password(tmp_path: Path) -> None:
         load_signing_key(name, {})
 
 
-def test_cosigns_own_key_is_read() -> None:
-    key = load_signing_key(str(ASSETS / "cosign.key"), {"COSIGN_PASSWORD": "correct horse"})
+@pytest.mark.parametrize("label", ["ENCRYPTED SIGSTORE PRIVATE KEY", "ENCRYPTED COSIGN PRIVATE KEY"])
+def test_cosigns_own_key_is_read_under_both_of_its_labels(label: str) -> None:
+    pem = (ASSETS / "cosign.key").read_text().replace("ENCRYPTED SIGSTORE PRIVATE KEY", label)
+    key = load_signing_key("env://KEY", {"KEY": pem, "COSIGN_PASSWORD": "correct horse"})
     assert load_public_key(str(ASSETS / "cosign.pub"), {}).verifies(key.sign(b"message"), b"message")
     with pytest.raises(InvalidKey, match="does not open"):
-        load_signing_key(str(ASSETS / "cosign.key"), {"COSIGN_PASSWORD": "wrong"})
+        load_signing_key("env://KEY", {"KEY": pem, "COSIGN_PASSWORD": "wrong"})
+    with pytest.raises(InvalidKey, match="is encrypted"):
+        load_signing_key("env://KEY", {"KEY": pem})
+
+
+def test_our_own_variable_comes_first() -> None:
+    both = {"ATTEST_PASSWORD": "correct horse", "COSIGN_PASSWORD": "wrong"}
+    assert load_signing_key(str(ASSETS / "cosign.key"), both).public.hint
 
 
 @pytest.mark.parametrize(
@@ -83,7 +104,7 @@ def test_cosigns_own_key_is_read() -> None:
 def test_what_is_no_key_is_said_to_be_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "k").write_bytes(content)
     for load in (load_public_key, load_signing_key):
-        with pytest.raises(InvalidKey, match=r"k: not a"):
+        with pytest.raises(InvalidKey, match=r"k: (not a|a public key, where the private key)"):
             load(str(tmp_path / "k"), {})
 
 
@@ -98,8 +119,37 @@ def test_the_other_half_of_the_pair_is_recognised(tmp_path: Path) -> None:
     with pytest.raises(InvalidKey, match="a private key, where the public key is needed"):
         load_public_key(str(tmp_path / "k.pem"), {})
     (tmp_path / "k.pub").write_bytes(public_pem(KINDS["P-256"]))
-    with pytest.raises(InvalidKey, match="not a private key"):
+    with pytest.raises(InvalidKey, match="a public key, where the private key is needed"):
         load_signing_key(str(tmp_path / "k.pub"), {})
+
+
+SSH: bytes = (
+    KINDS["Ed25519"].public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "it is empty"),
+        (b"\n", "it is empty"),
+        (b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", "a certificate"),
+        (SSH, "a key of OpenSSH"),
+        (private_pem(KINDS["Ed25519"], form="OpenSSH").replace(b"PRIVATE KEY", b"KEY"), "a key of OpenSSH"),
+        (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "a key of OpenPGP"),
+    ],
+)
+def test_what_people_take_for_a_key_is_called_by_its_name(content: bytes, what: str, tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(content)
+    for load in (load_public_key, load_signing_key):
+        with pytest.raises(InvalidKey, match=what):
+            load(str(tmp_path / "k"), {})
+
+
+def test_a_private_key_of_openssh_is_called_by_its_name() -> None:
+    pem = private_pem(KINDS["Ed25519"], form="OpenSSH").decode()
+    with pytest.raises(InvalidKey, match="a key of OpenSSH"):
+        load_signing_key("env://KEY", {"KEY": pem})
 
 
 WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that it is refused is the test
@@ -108,24 +158,16 @@ WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that it is refused 
 @pytest.mark.parametrize("weak", [WEAK, ec.generate_private_key(ec.SECP256K1())])
 def test_a_weak_or_unusual_key_is_refused(weak: PrivateKeyTypes, tmp_path: Path) -> None:
     (tmp_path / "k.pub").write_bytes(public_pem(weak))
+    (tmp_path / "k.key").write_bytes(private_pem(weak))
     with pytest.raises(InvalidKey, match="Supported are"):
         load_public_key(str(tmp_path / "k.pub"), {})
+    with pytest.raises(InvalidKey, match="Supported are"):
+        load_signing_key(str(tmp_path / "k.key"), {})
 
 
-def test_a_hostile_cosign_key_does_not_take_all_memory(tmp_path: Path) -> None:
-    import base64
-    import json
-
-    document = {
-        "kdf": {"name": "scrypt", "params": {"N": 1 << 30, "r": 8, "p": 1}, "salt": "AAAA"},
-        "cipher": {"name": "nacl/secretbox", "nonce": "AAAA"},
-        "ciphertext": "AAAA",
-    }
-    body = base64.b64encode(json.dumps(document).encode())
-    label = b"ENCRYPTED SIGSTORE PRIVATE KEY-----\n"
-    (tmp_path / "k").write_bytes(b"-----BEGIN " + label + body + b"\n-----END " + label)
-    with pytest.raises(InvalidKey):
-        load_signing_key(str(tmp_path / "k"), {"COSIGN_PASSWORD": ""})
+def test_a_null_byte_is_in_no_name_of_a_file() -> None:
+    with pytest.raises(InvalidKey, match="cannot read the key file"):
+        load_public_key("k\0.pub", {})
 
 
 def test_a_key_never_shows_itself(tmp_path: Path) -> None:
