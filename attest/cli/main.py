@@ -51,7 +51,7 @@ def attest() -> None:
     """Prove where a container image came from.
 
     Exit codes: 0 passed, 1 failed, 2 wrong usage, 3 unknown (could not look, absent, nothing trusted or expected),
-    4 refused by the registry, 5 the wrapped build failed, 130 interrupted.
+    4 refused by the registry or the identity provider, 5 the wrapped build failed, 130 interrupted.
     """
 
 

@@ -113,6 +113,21 @@ def test_what_cannot_sign_is_refused_before_anything_is_built_or_asked(
     assert not (tmp_path / "nowhere").exists()
 
 
+def test_a_key_in_the_environment_does_not_quietly_lose_against_keyless(tmp_path: Path) -> None:
+    refused = attest("sign", NOBODY, "--keyless", env=minimal(tmp_path, ATTEST_KEY="cosign.key"))
+    assert refused.code == 2, refused
+    assert "--key (or ATTEST_KEY) and --keyless exclude each other" in refused.err
+
+
+def test_the_public_instance_out_of_reach_is_exit_3(sigstore: Instance, tmp_path: Path) -> None:
+    nowhere = "http://127.0.0.1:9"
+    env = {**environment(sigstore, tmp_path), "HTTPS_PROXY": nowhere, "HTTP_PROXY": nowhere}
+    failed = attest("sign", NOBODY, "--keyless", env=env, cwd=tmp_path)
+    assert failed.code == 3, failed
+    assert "the public Sigstore's update repository: no usable answer" in failed.err
+    assert not sigstore.asked
+
+
 def test_to_sign_something_to_sign_with_is_needed(tmp_path: Path) -> None:
     refused = attest("sign", NOBODY, env=minimal(tmp_path))
     assert refused.code == 2, refused

@@ -325,6 +325,18 @@ def test_a_configuration_without_an_authority_is_wrong_usage(sigstore: Instance,
         load_instance(tmp_path / "absent.json", PATIENT)
 
 
+def test_a_person_who_cannot_log_in_anywhere_is_told(sigstore: Instance, tmp_path: Path) -> None:
+    path = tmp_path / "trust-config.json"
+    document = json.loads(sigstore.trust_config())
+    path.write_text(json.dumps(document))
+    with pytest.raises(Unreachable, match=r"the identity provider http://.* does not answer as one"):
+        load_instance(path, PATIENT).log_in()
+    document["signingConfig"]["oidcUrls"] = []
+    path.write_text(json.dumps(document))
+    with pytest.raises(Unreadable, match="the identity provider"):
+        load_instance(path, PATIENT).log_in()
+
+
 def test_a_token_is_never_sent_in_the_clear_to_another_machine(sigstore: Instance, tmp_path: Path) -> None:
     path = tmp_path / "trust-config.json"
     document = json.loads(sigstore.trust_config())
