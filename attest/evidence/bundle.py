@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from attest.errors import MalformedStatement, TooLarge, Unreadable
+from attest.errors import MalformedStatement
 from attest.evidence.certificate import der_of
-from attest.oci.document import JsonObject, child, children, parse_object, text
+from attest.evidence.statement import parse_evidence
+from attest.oci.document import JsonObject, child, children, text
 
 # Where cosign 1 and 2 put what a bundle holds (cosign's SIGNATURE_SPEC.md).
 SIGNATURE: Final = "dev.cosignproject.cosign/signature"
 CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
-CHAIN: Final = "dev.sigstore.cosign/chain"
 LOG_ENTRY: Final = "dev.sigstore.cosign/bundle"
-TIMESTAMP: Final = "dev.sigstore.cosign/rfc3161timestamp"
 
 DSSE: Final = "dsse"
 
@@ -59,7 +58,7 @@ class Bundle:
 
 def parse_bundle(raw: bytes, where: str) -> Bundle:
     """Read a bundle with a DSSE envelope (protobuf-specs, sigstore_bundle.proto). Raises MalformedStatement."""
-    document = _document(raw, where)
+    document = parse_evidence(raw, where)
     match = _MEDIA_TYPES.fullmatch(text(document, "mediaType"))
     if match is None:
         found = text(document, "mediaType")[:80] or "none"
@@ -79,22 +78,13 @@ def parse_bundle(raw: bytes, where: str) -> Bundle:
 
 def parse_envelope(raw: bytes, where: str, annotations: Mapping[str, str] | None = None) -> Bundle:
     """Read a DSSE envelope that stands alone (DSSE v1.0, "Envelope"). Raises MalformedStatement."""
-    document = _document(raw, where)
+    document = parse_evidence(raw, where)
     if not text(document, "payloadType"):
         raise MalformedStatement(f"{where}: not a DSSE envelope", "It has no payloadType.")
     beside = annotations or {}
     return Bundle(
         raw, DSSE, _envelope(document, where), certificate=der_of(beside.get(CERTIFICATE, "")), annotations=beside
     )
-
-
-def _document(raw: bytes, where: str) -> JsonObject:
-    try:
-        return parse_object(raw, where)
-    except TooLarge:
-        raise
-    except Unreadable as error:
-        raise MalformedStatement(error.summary, error.detail) from None
 
 
 def _envelope(document: JsonObject, where: str) -> Envelope:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
-# Fulcio's issuer extensions (fulcio/docs/oid-info.md): 1.1 holds plain text, 1.8 a DER UTF8String.
-_ISSUERS: Final = ("1.3.6.1.4.1.57264.1.8", "1.3.6.1.4.1.57264.1.1")
+_FULCIO: Final = "1.3.6.1.4.1.57264.1."
 _SHORT_UTF8: Final = 0x0C
 
 
@@ -47,24 +50,34 @@ def claimed_identity(der: bytes) -> ClaimedIdentity:
         x509.UnsupportedGeneralNameType,
     ):
         return ClaimedIdentity()
-    general = (x509.UniformResourceIdentifier, x509.RFC822Name, x509.DNSName)
-    found = [str(name.value) for name in names if isinstance(name, general)]
-    return ClaimedIdentity(found[0] if found else "", _issuer(extensions))
+    found = alternative_names(names)
+    return ClaimedIdentity(found[0] if found else "", _issuer(fulcio_extensions(extensions)))
 
 
-def _issuer(extensions: object) -> str:
+def alternative_names(names: x509.SubjectAlternativeName) -> list[str]:
+    """Those names that are texts: addresses, URIs and hosts."""
     from cryptography import x509
 
-    assert isinstance(extensions, x509.Extensions)  # noqa: S101 - imported late, so not named in the signature
-    values = {
-        extension.oid.dotted_string: extension.value.value
+    general = (x509.UniformResourceIdentifier, x509.RFC822Name, x509.DNSName)
+    return [str(name.value) for name in names if isinstance(name, general)]
+
+
+def fulcio_extensions(extensions: x509.Extensions) -> Mapping[int, bytes]:
+    """The raw values of Fulcio's own extensions, by their number (fulcio/docs/oid-info.md)."""
+    from cryptography import x509
+
+    return {
+        int(extension.oid.dotted_string.removeprefix(_FULCIO)): extension.value.value
         for extension in extensions
         if isinstance(extension.value, x509.UnrecognizedExtension)
+        and extension.oid.dotted_string.startswith(_FULCIO)
+        and extension.oid.dotted_string.removeprefix(_FULCIO).isdigit()
     }
-    for oid in _ISSUERS:
-        value = values.get(oid, b"")
-        if oid.endswith(".8") and value[:1] == bytes([_SHORT_UTF8]):
-            value = value[2:] if len(value) > 1 and value[1] == len(value) - 2 else b""
-        if value:
-            return value.decode("utf-8", "replace")
-    return ""
+
+
+def _issuer(values: Mapping[int, bytes]) -> str:
+    """8 is a DER UTF8String, 1 plain text."""
+    value = values.get(8, b"")
+    if value[:1] == bytes([_SHORT_UTF8]):
+        value = value[2:] if len(value) > 1 and value[1] == len(value) - 2 else b""
+    return (value or values.get(1, b"")).decode("utf-8", "replace")

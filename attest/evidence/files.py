@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from attest.errors import MalformedStatement, TooLarge, Unreadable, UsageError
+from attest.errors import MalformedStatement, Unreadable, UsageError
 from attest.evidence.attestation import Attestation, Place
 from attest.evidence.bundle import parse_bundle, parse_envelope
 from attest.evidence.piece import signed_statement
-from attest.evidence.statement import parse_statement
+from attest.evidence.statement import parse_evidence, parse_statement
 from attest.oci import limits
 from attest.oci.document import parse_object
 from attest.reference import Digest
@@ -55,12 +55,7 @@ def _is_document(content: bytes) -> bool:
 
 
 def _parse(content: bytes, where: str) -> Attestation:
-    try:
-        document = parse_object(content, where)
-    except TooLarge:
-        raise
-    except Unreadable as error:
-        raise MalformedStatement(error.summary, error.detail) from None
+    document = parse_evidence(content, where)
     digest = Digest.of(content)
     if "mediaType" in document:
         return signed_statement(parse_bundle(content, where), digest, _PLACE, where)

@@ -42,17 +42,21 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A statement as found. It is a claim: nothing here has been verified."""
+    """A statement as found. It is a claim: nothing here has been verified.
+
+    `subject_digests` are the sha256 digests that it names, in order; subjects without one are left out.
+    """
 
     raw: bytes
     type: str
     predicate_type: str
     subjects: tuple[Subject, ...]
+    subject_digests: tuple[Digest, ...] = field(init=False)
 
-    @property
-    def subject_digests(self) -> tuple[Digest, ...]:
-        """The sha256 digests that it names, in order; subjects without one are left out."""
-        return tuple(subject.digest for subject in self.subjects if subject.digest is not None)
+    def __post_init__(self) -> None:
+        # Asked for again for each platform and each signature, and there may be thousands.
+        digests = (subject.digest for subject in self.subjects)
+        object.__setattr__(self, "subject_digests", tuple(digest for digest in digests if digest is not None))
 
     @property
     def predicate(self) -> JsonObject:
@@ -65,14 +69,19 @@ class Statement:
         return member_text(self.raw, "predicate")
 
 
-def parse_statement(raw: bytes, where: str) -> Statement:
-    """Read a statement (in-toto attestation framework, "Statement"). Raises MalformedStatement, TooLarge."""
+def parse_evidence(raw: bytes, where: str) -> JsonObject:
+    """Parse what should be a piece of evidence. Raises MalformedStatement, and TooLarge: that may contradict."""
     try:
-        document = parse_object(raw, where)
+        return parse_object(raw, where)
     except TooLarge:
         raise
     except Unreadable as error:
         raise MalformedStatement(error.summary, error.detail) from None
+
+
+def parse_statement(raw: bytes, where: str) -> Statement:
+    """Read a statement (in-toto attestation framework, "Statement"). Raises MalformedStatement, TooLarge."""
+    document = parse_evidence(raw, where)
     statement_type = text(document, "_type")
     if statement_type not in (STATEMENT_V1, STATEMENT_V01):
         raise MalformedStatement(f"{where}: not an in-toto statement", f"_type is {statement_type[:80]!r}.")

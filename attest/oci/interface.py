@@ -17,6 +17,11 @@ CosignSuffix = Literal["sig", "att", "sbom"]
 COSIGN_SUFFIXES: Final[tuple[CosignSuffix, ...]] = ("sig", "att", "sbom")
 
 
+def cosign_tag(subject: Digest, suffix: CosignSuffix) -> str:
+    """What cosign 1 and 2 tag what they say of `subject` with (SIGNATURE_SPEC.md, "Tag-based Discovery")."""
+    return f"{subject.algorithm}-{subject.hex}.{suffix}"
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A manifest that refers to `subject`, and the contents of the blobs that it names, as far as they are new."""

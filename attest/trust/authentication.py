@@ -97,7 +97,8 @@ def _open(
     if isinstance(signer, Refusal):
         return signer
     platforms = _platforms_of(image)
-    named = [digest for digest in attestation.statement.subject_digests if digest in image.digests]
+    known = image.digests
+    named = [digest for digest in attestation.statement.subject_digests if digest in known]
     if not named:
         about = ", ".join(map(str, attestation.statement.subject_digests)) or "nothing"
         return Refusal(attestation, "subject", f"a statement by {signer.name} about {about}, not about this image")

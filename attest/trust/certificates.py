@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from attest.evidence.bundle import Bundle
+from attest.evidence.certificate import alternative_names, fulcio_extensions
 from attest.evidence.simple_signing import SimpleSigning
 from attest.evidence.statement import PAYLOAD_TYPE
 from attest.trust.dsse import pre_authentication_encoding
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from attest.trust.trusted_root import TrustedRoot
 
 _OIDS: Final = {"repository": 12, "commit": 13, "ref": 14}
-_FULCIO: Final = "1.3.6.1.4.1.57264.1"
 
 
 @dataclass(frozen=True)
@@ -106,27 +106,22 @@ def _signer(certificate: Certificate) -> CertifiedSigner:
     from cryptography import x509
     from cryptography.hazmat import asn1
 
-    values = {
-        extension.oid.dotted_string: extension.value.value
-        for extension in certificate.extensions
-        if isinstance(extension.value, x509.UnrecognizedExtension)
-    }
+    values = fulcio_extensions(certificate.extensions)
 
     def text(number: int) -> str:
-        raw = values.get(f"{_FULCIO}.{number}")
+        raw = values.get(number)
         if raw is None:
             return ""
         try:
             return asn1.decode_der(str, raw) if number >= 8 else raw.decode()
         except ValueError:
-            raise NotVerified(f"its extension {_FULCIO}.{number} is not text") from None
+            raise NotVerified(f"Fulcio's extension {number} in it is not text") from None
 
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         raise NotVerified("its certificate names nobody") from None
-    general = (x509.UniformResourceIdentifier, x509.RFC822Name, x509.DNSName)
-    found = [str(name.value) for name in names if isinstance(name, general)]
+    found = alternative_names(names)
     if len(found) != 1 or len(list(names)) != 1:
         raise NotVerified(f"its certificate has {len(list(names))} names, where one address or URI is expected")
     return CertifiedSigner(found[0], text(8) or text(1), **{name: text(number) for name, number in _OIDS.items()})

@@ -13,7 +13,7 @@ from typing import Final
 
 from attest.errors import Unreadable
 from attest.oci.descriptor import Descriptor
-from attest.oci.interface import CosignSuffix
+from attest.oci.interface import CosignSuffix, cosign_tag
 from attest.oci.referrer import REF_NAME, is_fallback_tag, unique
 from attest.reference import Digest
 
@@ -48,7 +48,7 @@ def cosign_entry(entries: Sequence[Descriptor], subject: Digest, suffix: CosignS
 
     Raises Unreadable for a layout that several were saved into: what belongs to which could only be guessed.
     """
-    tag = f"{subject.fallback_tag}.{suffix}"
+    tag = cosign_tag(subject, suffix)
     tagged = unique(entry for entry in entries if tag in tags_of(entry))
     if len(tagged) > 1:
         raise Unreadable(f"{where}: {len(tagged)} entries are tagged {tag}, expected one")

@@ -21,7 +21,7 @@ from attest.oci.http.auth import PULL, PUSH, Access
 from attest.oci.http.endpoints import Endpoints
 from attest.oci.http.manifests import checked_document, described, index, is_index, promised
 from attest.oci.http.transport import Transport
-from attest.oci.interface import Artifact, CosignSuffix
+from attest.oci.interface import Artifact, CosignSuffix, cosign_tag
 from attest.oci.locks import locked_name
 from attest.oci.referrer import describe, unique, with_entries
 from attest.oci.rounds import ask_all
@@ -102,7 +102,7 @@ class Registry:
 
     def cosign_tag(self, subject: Digest, suffix: CosignSuffix) -> Descriptor | None:
         """The manifest under cosign's tag for `subject`, or None; `manifest` does not ask for it again."""
-        tag = f"{subject.algorithm}-{subject.hex}.{suffix}"
+        tag = cosign_tag(subject, suffix)
         if len(tag) > _TAG_LENGTH:
             return None  # nobody could have written it, and registries differ in how they refuse to look
         where = f"{self._reference.name}:{tag}"
