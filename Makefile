@@ -40,11 +40,12 @@ $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 endef
 
-# The package itself is built by the hatchling of the lock, so that nothing comes in without a hash.
+# The package itself is built by the hatchling of the lock, so that nothing comes in without a hash. The lock is complete,
+# and pip must not resolve again: where an extra of something locked has a newer release, it asks for that and fails.
 $(VENV): requirements.lock pyproject.toml
 	@.venv/bin/python -m pip --version >/dev/null 2>&1 || { $(need_python); $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing requirements.lock into .venv" >&2
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
