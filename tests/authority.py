@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from attest.evidence.statement import PAYLOAD_TYPE
 from attest.trust.dsse import pre_authentication_encoding
 
 ISSUER: Final = "https://gitlab.example.test"
@@ -85,7 +86,10 @@ class Authority:
         return json.dumps(document).encode()
 
     def certify(self, key: Key, **lies: Any) -> x509.Certificate:
-        """A certificate for ten minutes; `names`, `eku`, `ca`, `sct`, `sct_key`, `signer`, `claims` may be others."""
+        """A certificate for ten minutes; what it says may be another's (`lies`).
+
+        `start`, `names`, `eku`, `ca`, `sct`, `sct_key`, `sct_of`, `issuer`, `signer`, `claims`.
+        """
         builder = self._builder(x509.Name([]), key, lies.get("start", self.now), timedelta(minutes=10))
         names = lies.get("names", [x509.UniformResourceIdentifier(IDENTITY)])
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=True)
@@ -96,14 +100,14 @@ class Authority:
         builder = builder.add_extension(issuer, critical=False)
         if lies.get("ca"):
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        for number, value in {8: ISSUER, **lies.get("claims", {})}.items():
+        for number, value in {8: lies.get("issuer", ISSUER), **lies.get("claims", {})}.items():
             encoded = value.encode()
             der = b"\x0c" + bytes([len(encoded)]) + encoded
             oid = x509.ObjectIdentifier(f"{_FULCIO}.{number}")
             builder = builder.add_extension(x509.UnrecognizedExtension(oid, der), critical=False)
         signer = lies.get("signer", self.ca_key)
         if lies.get("sct", True):
-            before = builder.sign(signer, hashes.SHA256())
+            before = lies.get("sct_of") or builder.sign(signer, hashes.SHA256())
             stamps = self._stamps(before.tbs_certificate_bytes, lies.get("sct_key", self.ct_key))
             builder = builder.add_extension(x509.UnrecognizedExtension(_SCT_LIST, stamps), critical=False)
         return builder.sign(signer, hashes.SHA256())
@@ -177,9 +181,8 @@ def sign(key: Key, message: bytes) -> bytes:
     return key.sign(message, ec.ECDSA(hashes.SHA256()))
 
 
-def sign_envelope(key: Key, payload: bytes) -> tuple[bytes, bytes]:
+def sign_envelope(key: Key, payload: bytes, kind: str = PAYLOAD_TYPE) -> tuple[bytes, bytes]:
     """A DSSE envelope's text, and its signature."""
-    kind = "application/vnd.in-toto+json"
     signature = sign(key, pre_authentication_encoding(kind, payload))
     document = {"payloadType": kind, "payload": text(payload), "signatures": [{"keyid": "", "sig": text(signature)}]}
     return json.dumps(document).encode(), signature

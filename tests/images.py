@@ -17,7 +17,7 @@ from attest.oci.interface import Artifact
 from attest.reference import Digest
 from attest.trust.dsse import pre_authentication_encoding
 from attest.trust.keys import PublicKey, SigningKey
-from attest.trust.signing import SignedBundle, sign_image, sign_statement, statement_bytes
+from attest.trust.signing.statements import SignedBundle, sign_image, sign_statement, statement_bytes
 from tests.fake_store import FakeStore
 
 REPOSITORY: Final = "https://git.example.test/acme/app"
@@ -152,12 +152,16 @@ def attach(store: FakeStore, bundle: SignedBundle, *hosts: Descriptor) -> None:
 
 def sign_index(pushed: Pushed, key: SigningKey, certificate: bytes = b"") -> None:
     """An image signature over the index; with a certificate instead of the key's hint where one is given."""
-    bundle = sign_image(pushed.digest, key)
-    if certificate:
-        document = json.loads(bundle.content)
-        document["verificationMaterial"] = {"certificate": {"rawBytes": base64.b64encode(certificate).decode()}}
-        bundle = SignedBundle(encode(document), bundle.predicate_type)
-    attach(pushed.store, bundle, pushed.root)
+    attach(pushed.store, _with_certificate(sign_image(pushed.digest, key), certificate), pushed.root)
+
+
+def _with_certificate(bundle: SignedBundle, certificate: bytes) -> SignedBundle:
+    """The same signature, with a certificate where the key's hint was."""
+    if not certificate:
+        return bundle
+    document = json.loads(bundle.content)
+    document["verificationMaterial"] = {"certificate": {"rawBytes": base64.b64encode(certificate).decode()}}
+    return SignedBundle(encode(document), bundle.predicate_type)
 
 
 def sign_provenance(pushed: Pushed, platform: str, predicate: Predicate, key: SigningKey) -> SignedBundle:
@@ -166,6 +170,16 @@ def sign_provenance(pushed: Pushed, platform: str, predicate: Predicate, key: Si
     statement = embedded(predicate, pushed.digest, image.digest)
     bundle = sign_statement(statement, SLSA_V1, key)
     attach(pushed.store, bundle, pushed.root, image)
+    return bundle
+
+
+def sign_about(
+    pushed: Pushed, about: Sequence[Descriptor], predicate_type: str, predicate: Predicate, key: SigningKey, cert: bytes
+) -> SignedBundle:
+    """Any statement about these, hung off each of them; with a certificate where one is given."""
+    statement = embedded(predicate, *(one.digest for one in about), predicate_type=predicate_type)
+    bundle = _with_certificate(sign_statement(statement, predicate_type, key), cert)
+    attach(pushed.store, bundle, *about)
     return bundle
 
 

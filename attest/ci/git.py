@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -77,6 +78,30 @@ def raw_tag_object(directory: Path, object_id: str, environ: Environment) -> byt
         return None
     body = _git(environ, directory, "cat-file", "tag", object_id)
     return body if body and len(body) <= _TAG_LIMIT else None
+
+
+def fetched_tag_object(repository: str, object_id: str, environ: Environment) -> bytes | None:
+    """The same, asked of a repository; None where it does not have the object, or cannot be asked.
+
+    Nothing of what it sends is kept, and only https, ssh and http are spoken: the hash proves the object whoever sent
+    it. Raises GitRefused.
+    """
+    if not _OBJECT.fullmatch(object_id) or not repository.startswith(_FETCHABLE):
+        return None
+    kind = ["--object-format=sha256"] if len(object_id) == _SHA256 else []
+    with tempfile.TemporaryDirectory() as folder:
+        directory = Path(folder)
+        if _git(environ, directory, "init", "--quiet", *kind) is None:
+            return None
+        protocols = [word for name in ("file", "ext", "git") for word in ("-c", f"protocol.{name}.allow=never")]
+        asked = ("fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0", "--", repository, object_id)
+        if _git(environ, directory, *protocols, *asked) is None:
+            return None
+        return raw_tag_object(directory, object_id, environ)
+
+
+_FETCHABLE: Final = ("https://", "ssh://", "http://")
+_SHA256: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

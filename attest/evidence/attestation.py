@@ -85,6 +85,11 @@ class SimpleSignature:
         """Never: what it signs is the image."""
         return False
 
+    @property
+    def is_sbom(self) -> bool:
+        """Never."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class LooseSbom:
@@ -106,6 +111,12 @@ class Evidence:
     unread: tuple[StoreError, ...] = ()
     simple_signatures: tuple[SimpleSignature, ...] = ()
     sboms: tuple[LooseSbom, ...] = ()
+
+    @property
+    def digests(self) -> tuple[Digest, ...]:
+        """Of all statements and signatures, each once."""
+        statements = (one.digest for one in self.attestations)
+        return tuple(dict.fromkeys((*statements, *(one.digest for one in self.simple_signatures))))
 
     @property
     def embedded(self) -> Iterator[Attestation]:

@@ -1,4 +1,4 @@
-"""Signed statements taken apart: Sigstore bundles v0.1 to v0.3, and DSSE envelopes alone.
+"""What was signed taken apart: Sigstore bundles v0.1 to v0.3, and DSSE envelopes alone.
 
 Whether a signature holds is the trust room's question.
 """
@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from attest.errors import MalformedStatement
+from attest.errors import InvalidReference, MalformedStatement
 from attest.evidence.certificate import der_of
 from attest.evidence.statement import parse_evidence
 from attest.oci.document import JsonObject, child, children, text
+from attest.reference import Digest
 
 # Where cosign 1 and 2 put what a bundle holds (cosign's SIGNATURE_SPEC.md).
 SIGNATURE: Final = "dev.cosignproject.cosign/signature"
@@ -24,6 +25,8 @@ LOG_ENTRY: Final = "dev.sigstore.cosign/bundle"
 DSSE: Final = "dsse"
 
 _MEDIA_TYPES: Final = re.compile(r"application/vnd\.dev\.sigstore\.bundle(?:\+json;version=(0\.[123])|\.v(0\.3)\+json)")
+# Those hashes of protobuf-specs' HashAlgorithm that a Digest knows.
+_ALGORITHMS: Final = {"SHA2_256": "sha256", "SHA2_512": "sha512"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,26 @@ class Envelope:
     signatures: tuple[bytes, ...]
 
 
+NO_ENVELOPE: Final = Envelope(b"", "", ())
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSignature:
+    """A signature over a file that is not in the bundle. `digest` is the file's, a hint until somebody compares it.
+
+    `content` is the file, where whoever verifies has it: some keys cannot do with a digest.
+    """
+
+    signature: bytes
+    digest: Digest | None = None
+    content: bytes | None = field(default=None, repr=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An envelope with what there is to verify it by, as found.
+    """An envelope, or the signature over a file, with what there is to verify it by, as found.
 
+    With a `message` the envelope is empty: no type and no signatures, so that nothing can be read out of it.
     `format` is `bundle-v0.1` to `bundle-v0.3`, or `dsse` for an envelope alone; `annotations` are what cosign 1 and 2
     put beside such a one. `certificate` is the leaf's DER; in a bundle `key_hint` and `certificate` exclude each other.
     """
@@ -49,6 +68,11 @@ class Bundle:
     key_hint: str = ""
     certificate: bytes | None = None
     annotations: Mapping[str, str] = field(default_factory=dict, hash=False)
+    message: MessageSignature | None = None
+
+    def __post_init__(self) -> None:
+        if self.message is not None and self.envelope != NO_ENVELOPE:
+            raise ValueError("a bundle holds an envelope or a signature over a file, not both")
 
     @property
     def is_bundle(self) -> bool:
@@ -57,22 +81,32 @@ class Bundle:
 
 
 def parse_bundle(raw: bytes, where: str) -> Bundle:
-    """Read a bundle with a DSSE envelope (protobuf-specs, sigstore_bundle.proto). Raises MalformedStatement."""
+    """Read a bundle with a DSSE envelope. Raises MalformedStatement, also for one that signs a file."""
+    bundle = parse_any_bundle(raw, where)
+    if bundle.message is not None:
+        raise MalformedStatement(f"{where}: a Sigstore bundle without a DSSE envelope")
+    return bundle
+
+
+def parse_any_bundle(raw: bytes, where: str) -> Bundle:
+    """Read a bundle, whatever it signs (protobuf-specs, sigstore_bundle.proto). Raises MalformedStatement."""
     document = parse_evidence(raw, where)
     match = _MEDIA_TYPES.fullmatch(text(document, "mediaType"))
     if match is None:
         found = text(document, "mediaType")[:80] or "none"
         raise MalformedStatement(f"{where}: not a Sigstore bundle v0.1 to v0.3", f"Its media type is {found}.")
-    envelope = child(document, "dsseEnvelope")
-    if not envelope:
-        raise MalformedStatement(f"{where}: a Sigstore bundle without a DSSE envelope")
+    envelope, message = child(document, "dsseEnvelope"), child(document, "messageSignature")
+    if bool(envelope) == bool(message):
+        what = "with both an envelope and a signature over a file" if envelope else "without a DSSE envelope"
+        raise MalformedStatement(f"{where}: a Sigstore bundle {what}")
     material = child(document, "verificationMaterial")
     return Bundle(
         raw,
         f"bundle-v{match[1] or match[2]}",
-        _envelope(envelope, where),
+        _envelope(envelope, where) if envelope else NO_ENVELOPE,
         text(child(material, "publicKey"), "hint"),
         _certificate(material, where),
+        message=_message(message, where) if message else None,
     )
 
 
@@ -93,6 +127,21 @@ def _envelope(document: JsonObject, where: str) -> Envelope:
         text(document, "payloadType"),
         tuple(_base64(text(signature, "sig"), where) for signature in children(document, "signatures")),
     )
+
+
+def _message(document: JsonObject, where: str) -> MessageSignature:
+    signature = _base64(text(document, "signature"), where)
+    hashed = child(document, "messageDigest")
+    if not signature:
+        raise MalformedStatement(f"{where}: a Sigstore bundle with an empty signature")
+    if not hashed:
+        return MessageSignature(signature)
+    algorithm = text(hashed, "algorithm")
+    try:
+        digest = Digest(_ALGORITHMS.get(algorithm, algorithm[:20]), _base64(text(hashed, "digest"), where).hex())
+    except InvalidReference as error:
+        raise MalformedStatement(f"{where}: a message digest that is none", error.summary) from None
+    return MessageSignature(signature, digest)
 
 
 def _certificate(material: JsonObject, where: str) -> bytes | None:

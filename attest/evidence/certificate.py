@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _PEM: Final = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----")
 _FULCIO: Final = "1.3.6.1.4.1.57264.1."
 _SHORT_UTF8: Final = 0x0C
+_USERNAME: Final = "1.3.6.1.4.1.57264.1.7"  # a name of its own kind: `somebody!domain`
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,28 @@ def claimed_identity(der: bytes) -> ClaimedIdentity:
 
 
 def alternative_names(names: x509.SubjectAlternativeName) -> list[str]:
-    """Those names that are texts: addresses, URIs and hosts."""
+    """Those names that are texts: addresses, URIs, hosts, and the user names of Fulcio's own kind."""
     from cryptography import x509
 
     general = (x509.UniformResourceIdentifier, x509.RFC822Name, x509.DNSName)
-    return [str(name.value) for name in names if isinstance(name, general)]
+    found = (
+        _username(name) if isinstance(name, x509.OtherName) else name.value
+        for name in names
+        if isinstance(name, (*general, x509.OtherName))
+    )
+    return [name for name in found if name]
+
+
+def _username(name: x509.OtherName) -> str:
+    """Of Fulcio's username issuers (fulcio/docs/oid-info.md, .7): a UTF8String."""
+    from cryptography.hazmat import asn1
+
+    if name.type_id.dotted_string != _USERNAME:
+        return ""
+    try:
+        return asn1.decode_der(str, name.value)
+    except ValueError:
+        return ""
 
 
 def fulcio_extensions(extensions: x509.Extensions) -> Mapping[int, bytes]:

@@ -76,13 +76,19 @@ def parse_piece(piece: Piece, content: bytes, where: str) -> Item:
 
 
 def signed_statement(bundle: Bundle, digest: Digest, place: Place, where: str) -> Attestation:
-    """The statement in an envelope. Raises MalformedStatement where it holds something else."""
-    if bundle.envelope.payload_type != PAYLOAD_TYPE:
+    """The statement in an envelope. Raises MalformedStatement where it holds something else.
+
+    A statement that the envelope calls something else is one to look at: the trust room says that it is refused for it.
+    """
+    try:
+        statement = parse_statement(bundle.envelope.payload, where)
+    except MalformedStatement:
+        if bundle.envelope.payload_type == PAYLOAD_TYPE:
+            raise
         raise MalformedStatement(
             f"{where}: an envelope that holds no in-toto statement",
             f"Its type is {bundle.envelope.payload_type[:80]!r}.",
-        )
-    statement = parse_statement(bundle.envelope.payload, where)
+        ) from None
     return Attestation(digest, len(bundle.raw), statement, bundle, (place,))
 
 

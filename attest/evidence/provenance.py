@@ -7,11 +7,12 @@ Each fact about the source carries who wrote it: the builder saw a git context w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 from urllib.parse import parse_qsl
 
+from attest.evidence.buildkit_request import Parameter, Replacement, layers, parameters, replacements
 from attest.evidence.repository import without_credentials
 from attest.evidence.statement import Statement
 from attest.oci.document import JsonObject, child, children, strings, text
@@ -25,20 +26,14 @@ TAGS: Final = "refs/tags/"
 HEADS: Final = "refs/heads/"
 # git's object names: SHA-1 and SHA-256. A short one names whatever the reader's repository makes of it.
 FULL_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_BUILD_TYPES: Final = (
-    "https://mobyproject.org/buildkit@v1",
-    "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
-)
 _BUILDKIT_V02: Final = "https://mobyproject.org/buildkit@v1#metadata"
-_REQUESTS: Final = 8  # requests in requests; BuildKit writes one below the other
-_FRONTENDS: Final = frozenset({"source", "cmdline", "build-arg:BUILDKIT_SYNTAX"})  # each names what runs
+_HERMETIC_V02: Final = "https://mobyproject.org/buildkit@v1#hermetic"
+_GENERATORS: Final = "https://github.com/slsa-framework/slsa-github-generator/"
 # A git address may say its ref in the query instead of the fragment; what each key means, the first one that is there.
 _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
 _AT_REF: Final = re.compile(r"git\+(\w+://(?:[^/@#?]*@)?[^@#?]+)@(refs/[^#?]+|[0-9a-f]{40})")
-# The frontends that read a Dockerfile as it is written; any other one decides for itself what it builds.
-_DOCKERFILE_FRONTEND: Final = re.compile(r"(?:docker\.io/)?docker/dockerfile(?:[:@][\w.:@-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +50,7 @@ class Source:
 
     `commit` and `object` exclude each other: the sha1 of a git context may be a tag object unless the fragment says
     otherwise. `dirty` is True or unknown, never False: a clean tree cannot be told from one that nobody looked at.
+    `base` is the branch that a tag was pushed from, where the builder's platform told it.
     """
 
     written_by: Writer
@@ -64,6 +60,7 @@ class Source:
     ref: str = ""
     directory: str = ""
     dirty: bool = False
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +85,16 @@ class Provenance:
     dependencies: tuple[Dependency, ...]
     dependencies_complete: bool
     sources: tuple[Source, ...]
-    replacements: tuple[str, ...]
-    build_arguments: Mapping[str, str] = field(hash=False)
+    replacements: tuple[Replacement, ...]
+    parameters: tuple[Parameter, ...]
+    parameters_complete: bool
+    hermetic: bool
+
+    @property
+    def build_arguments(self) -> Mapping[str, str]:
+        """The Dockerfile's arguments, as far as they are recorded."""
+        prefix = "build-arg:"
+        return {one.name.removeprefix(prefix): one.value for one in self.parameters if one.name.startswith(prefix)}
 
     def fact(self, name: str) -> Fact | None:
         """The value of one source fact, from the builder where it says one, else from the client."""
@@ -123,15 +128,17 @@ def _read_v1(statement: Statement) -> Provenance:
         _dependencies(definition, "resolvedDependencies"),
         child(metadata, "buildkit_completeness").get("resolvedDependencies") is True,
         tuple(_sources(config, request, child(metadata, "buildkit_metadata", "vcs"))),
-        tuple(dict.fromkeys(_replacements(text(definition, "buildType"), config, request))),
-        _build_arguments(request),
+        replacements(text(definition, "buildType"), config, request, is_git=_is_git(config)),
+        parameters(text(definition, "buildType"), request, external, text(config, "path"), _directory(config)),
+        child(metadata, "buildkit_completeness").get("request") is True,
+        metadata.get("buildkit_hermetic") is True,
     )
 
 
 def _read_v02(statement: Statement) -> Provenance:
     predicate = statement.predicate
     metadata = child(predicate, "metadata")
-    parameters = child(predicate, "invocation", "parameters")
+    request = child(predicate, "invocation", "parameters")
     config = child(predicate, "invocation", "configSource")
     return Provenance(
         statement,
@@ -143,9 +150,11 @@ def _read_v02(statement: Statement) -> Provenance:
         "max" if child(predicate, "buildConfig") else "min",
         _dependencies(predicate, "materials"),
         child(metadata, "completeness").get("materials") is True,
-        tuple(_sources(config, parameters, child(metadata, _BUILDKIT_V02, "vcs"))),
-        tuple(dict.fromkeys(_replacements(text(predicate, "buildType"), config, parameters))),
-        _build_arguments(parameters),
+        tuple(_based(_sources(config, request, child(metadata, _BUILDKIT_V02, "vcs")), predicate)),
+        replacements(text(predicate, "buildType"), config, request, is_git=_is_git(config)),
+        parameters(text(predicate, "buildType"), request, request, text(config, "entryPoint"), _directory(config)),
+        child(metadata, "completeness").get("parameters") is True,
+        metadata.get(_HERMETIC_V02) is True,
     )
 
 
@@ -161,7 +170,7 @@ def _sources(config: JsonObject, request: JsonObject, vcs: JsonObject) -> Iterat
     if text(config, "uri") and _is_git(config):
         yield git_context(text(config, "uri"), strings(config, "digest"))
     said = {(text(vcs, "source"), text(vcs, "revision"))}
-    for layer in _layers(request):
+    for layer in layers(request):
         arguments = child(layer, "args")
         said.add((text(arguments, "vcs:source"), text(arguments, "vcs:revision")))
     for repository, revision in sorted(said - {("", "")}):
@@ -171,6 +180,20 @@ def _sources(config: JsonObject, request: JsonObject, vcs: JsonObject) -> Iterat
             commit=revision.removesuffix("-dirty"),
             dirty=revision.endswith("-dirty"),
         )
+
+
+def _based(sources: Iterable[Source], predicate: JsonObject) -> Iterator[Source]:
+    """SLSA's generators for GitHub keep the event that they ran for; of a tag's push it says where the tag was made."""
+    event = child(predicate, "invocation", "environment", "github_event_payload")
+    is_kept = text(predicate, "buildType").startswith(_GENERATORS)
+    base = text(event, "base_ref") if is_kept else ""
+    for source in sources:
+        is_tagged = source.ref.startswith(TAGS) and source.ref == text(event, "ref") and base.startswith(HEADS)
+        yield replace(source, base=base.removeprefix(HEADS)) if is_tagged else source
+
+
+def _directory(config: JsonObject) -> str:
+    return git_context(text(config, "uri"), {}).directory if _is_git(config) else ""
 
 
 def _is_git(config: JsonObject) -> bool:
@@ -210,54 +233,3 @@ def _with_fragment(uri: str) -> str:
     """GitHub's generators write `git+https://host/repo@refs/tags/v1` (SPDX 2.3, 7.7) for what others write with #."""
     match = _AT_REF.fullmatch(uri)
     return f"{match[1]}#{match[2]}" if match else uri
-
-
-def _replacements(build_type: str, config: JsonObject, request: JsonObject) -> Iterator[str]:
-    """What replaced part of the source, in words: the commit does not speak for it (docs/threats.md)."""
-    context = text(config, "uri")
-    if build_type not in ("", *_BUILD_TYPES):
-        yield f"the build type {build_type}, which attest does not know"
-    if context and not _is_git(config):
-        yield f"the context {without_credentials(context)}, which is no git object"
-    for layer in _layers(request):
-        yield from _of_request(layer, bool(context))
-        at_root = text(child(layer, "root", "configSource"), "uri")
-        if child(layer, "root") and at_root != context:
-            yield f"the context {without_credentials(at_root) or '(a local one)'} of the request at the root"
-
-
-def _of_request(request: JsonObject, is_remote: bool) -> Iterator[str]:
-    """One frontend's call: its arguments, its local directories, what other calls put into it, and what it runs."""
-    arguments = child(request, "args")
-    for name in sorted(arguments):
-        value = without_credentials(text(arguments, name)) or "(unreadable)"
-        if name.startswith("context:"):
-            yield f"the named context {name.removeprefix('context:')}={value}"
-        elif name in ("contextkey", "dockerfilekey") and (is_remote or value not in ("context", "dockerfile")):
-            yield f"the local {name.removesuffix('key')} {value}"
-        elif name in _FRONTENDS and not _DOCKERFILE_FRONTEND.fullmatch(text(arguments, name)):
-            yield f"the frontend {value}"
-    names = {text(local, "name") for local in children(request, "locals")}
-    expected = set() if is_remote else {"context", "dockerfile"}
-    yield from (f"the local directory {name or '(unnamed)'}" for name in sorted(names - expected))
-    yield from (f"the input {name}" for name in sorted(child(request, "inputs")))
-    frontend = text(request, "frontend")
-    if frontend == "gateway.v0" and not text(arguments, "source"):
-        yield "the frontend (unnamed)"
-    elif frontend not in ("", "dockerfile.v0", "gateway.v0"):
-        yield f"the frontend {frontend}"
-
-
-def _build_arguments(request: JsonObject) -> Mapping[str, str]:
-    prefix = "build-arg:"
-    arguments = [item for layer in _layers(request) for item in strings(layer, "args").items()]
-    return {name.removeprefix(prefix): value for name, value in arguments if name.startswith(prefix)}
-
-
-def _layers(request: JsonObject) -> Iterator[JsonObject]:
-    """The frontend's own request, and below it the client's that led to it (BuildKit, `request.root.request`)."""
-    for _ in range(_REQUESTS):
-        yield request
-        request = child(request, "root", "request")
-        if not request:
-            return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,6 +22,7 @@ COSIGN_SIGN: Final = "https://sigstore.dev/cosign/sign/v1"
 CI_JOB: Final = "https://oci-attest.github.io/predicates/ci-job/v1"
 
 _SPACE: Final = " \t\r\n"
+_SHOWN: Final = 8  # subjects that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,16 @@ class Statement:
         object.__setattr__(self, "subject_digests", tuple(digest for digest in digests if digest is not None))
 
     @property
+    def about(self) -> str:
+        """What it says that it is about, whatever the algorithm, in words: for showing."""
+        return _listed(f"{name}:{value}" for one in self.subjects for name, value in one.digests.items()) or "nothing"
+
+    @property
+    def names(self) -> str:
+        """What it calls that: labels, which bind nothing."""
+        return _listed(one.name for one in self.subjects if one.name)
+
+    @property
     def predicate(self) -> JsonObject:
         """The predicate, parsed anew: that takes up to fifty times the room of its text, and many are held at once."""
         return child(parse_object(self.raw, "a statement"), "predicate")
@@ -67,6 +78,11 @@ class Statement:
     def predicate_text(self) -> str:
         """The predicate exactly as it stands in the statement, so that signing it again changes nothing."""
         return member_text(self.raw, "predicate")
+
+
+def _listed(texts: Iterable[str]) -> str:
+    shown = list(dict.fromkeys(text[:160] for text in texts))
+    return ", ".join(shown[:_SHOWN]) + (f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else "")
 
 
 def parse_evidence(raw: bytes, where: str) -> JsonObject:

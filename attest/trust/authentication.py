@@ -18,7 +18,7 @@ from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.statement import Statement
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
-from attest.trust.signatures import Refusal, Signer, Trust, who_signed, who_signed_payload
+from attest.trust.signatures import Refusal, Signer, Trust, strangers, who_signed, who_signed_payload
 
 _SEAL: Final = object()
 
@@ -42,7 +42,8 @@ class VerifiedStatement:
 
     `path` leads from the bundle that was signed down to the statement, digest by digest. `of_this_index` says that it
     is bound to this very index; `of_other_build` that it names something outside this image too: the index of another
-    build that came out at the same platform manifest. Only `authenticate` makes one.
+    build that came out at the same platform manifest. `strangers` counts the signatures beside the signer's in its
+    envelope that nobody accepted made. Only `authenticate` makes one.
     """
 
     statement: Statement
@@ -51,6 +52,7 @@ class VerifiedStatement:
     path: tuple[Digest, ...]
     of_this_index: bool = False
     of_other_build: bool = False
+    strangers: int = 0
     seal: InitVar[object] = None
 
     def __post_init__(self, seal: object) -> None:
@@ -100,8 +102,8 @@ def _open(
     known = image.digests
     named = [digest for digest in attestation.statement.subject_digests if digest in known]
     if not named:
-        about = ", ".join(map(str, attestation.statement.subject_digests)) or "nothing"
-        return Refusal(attestation, "subject", f"a statement by {signer.name} about {about}, not about this image")
+        about = f"a statement by {signer.name} about {attestation.statement.about}, not about this image"
+        return Refusal(attestation, "subject", about + _called(attestation.statement.names))
     if attestation.is_image_signature:
         return tuple(ImageSignature(digest, signer, attestation.digest, _SEAL) for digest in named)
     # Naming a platform is speaking for it alone, even beside the index; only naming the index alone is for all.
@@ -113,6 +115,7 @@ def _open(
         (attestation.digest,),
         of_this_index=bool(image.indexes) and image.digest in named,
         of_other_build=len(named) < len(attestation.statement.subject_digests),
+        strangers=strangers(attestation.bundle, trust),
         seal=_SEAL,
     )
 
@@ -120,10 +123,18 @@ def _open(
 def _open_simple(image: Image, signature: SimpleSignature, trust: Trust) -> tuple[ImageSignature, ...] | Refusal:
     """An image signature as cosign 1 and 2 wrote it, which names one manifest."""
     about = signature.signing.about
-    if about not in image.digests:
-        return Refusal(signature, "subject", f"an image signature about {about}, not about this image")
     signer = who_signed_payload(signature, trust)
-    return signer if isinstance(signer, Refusal) else (ImageSignature(about, signer, signature.digest, _SEAL),)
+    if isinstance(signer, Refusal):
+        return signer
+    if about not in image.digests:
+        message = f"an image signature by {signer.name} about {about}, not about this image"
+        return Refusal(signature, "subject", message + _called(signature.signing.reference[:160]))
+    return (ImageSignature(about, signer, signature.digest, _SEAL),)
+
+
+def _called(name: str) -> str:
+    """A label may tell people which image it is; it binds nothing."""
+    return f" (it says {name})" if name else ""
 
 
 def _platforms_of(image: Image) -> tuple[Digest, ...]:
@@ -154,7 +165,7 @@ def _follow(
                 continue
             path = _path(image, manifest, attestation, signature)
             if path and attestation.statement.subject_digests and manifest.about not in spoken_for:
-                about = ", ".join(map(str, attestation.statement.subject_digests))
+                about = attestation.statement.about
                 yield Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
                 return
             if path and manifest.about in spoken_for:

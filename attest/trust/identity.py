@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from attest.errors import UsageError
+from attest.trust.expression import compiled
+from attest.trust.scope import ANYWHERE, Scope, widest
 
 
 class NotVerified(Exception):
-    """A certificate, log entry, timestamp or signature that does not hold; the message says which."""
+    """A certificate, log entry, timestamp or signature that does not hold; the message says which.
+
+    `hint` is what may be behind it, for people.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedIdentity:
     """One identity of one OIDC issuer; with `is_pattern` the name is a regular expression (RE2), anchored at both ends.
 
+    `within` must accept the signer as well: a command line narrows what a policy accepts.
     Raises UsageError for an issuer or name that is missing, and for a pattern that RE2 does not take.
     """
 
     name: str
     issuer: str
     is_pattern: bool = False
+    scope: Scope = ANYWHERE
+    within: ExpectedIdentity | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.issuer:
@@ -36,7 +49,7 @@ class ExpectedIdentity:
 
     def accepts(self, name: str, issuer: str) -> bool:
         """Whether a certificate that names these is by this identity."""
-        if issuer != self.issuer:
+        if issuer != self.issuer or (self.within is not None and not self.within.accepts(name, issuer)):
             return False
         return self._matches(name) if self.is_pattern else name == self.name
 
@@ -46,19 +59,12 @@ class ExpectedIdentity:
         return bool(at) and not self.is_pattern and name != self.name and name.rpartition("@")[0] == mine
 
     def _matches(self, name: str) -> bool:
-        import re2  # google-re2: the standard library's expressions have no time limit
-
-        options = re2.Options()
-        options.log_errors = False
-        options.dot_nl = False
         try:
             # A line break would end what `.` matches, and no identity has one.
-            found = re2.compile(f"(?:{self.name})", options).fullmatch(name)
-        except re2.error as error:
-            words = error.args[0] if error.args else ""
-            said = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+            found = compiled(self.name).fullmatch(name)
+        except ValueError as error:
             raise UsageError(
-                f"--certificate-identity-regexp {self.name!r}: not a regular expression", f"RE2 says: {said[:200]}."
+                f"--certificate-identity-regexp {self.name[:200]!r}: not a regular expression", f"RE2 says: {error}."
             ) from None
         return found is not None and not re.search(r"[\r\n]", name)
 
@@ -71,6 +77,7 @@ class CertifiedSigner:
     """Who a verified certificate says that signed, and what the issuer's platform asserted of the source.
 
     `repository`, `commit` and `ref` are Fulcio's extensions .12, .13 and .14 (fulcio/docs/oid-info.md), "" if absent.
+    It signed between `not_before` and `not_after`, when its certificate was valid.
     """
 
     identity: str
@@ -78,6 +85,13 @@ class CertifiedSigner:
     repository: str = ""
     commit: str = ""
     ref: str = ""
+    not_before: datetime = field(default=datetime.min.replace(tzinfo=UTC), compare=False)
+    not_after: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
+    scopes: tuple[Scope, ...] = field(default=(), compare=False)
+
+    def scope_for(self, builder: str) -> Scope:
+        """How far it is believed about what this builder built."""
+        return widest(self.scopes, builder)
 
     @property
     def name(self) -> str:

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from attest.errors import InvalidKey, Unreadable
 from attest.trust.cosign_key import is_cosign_key, open_cosign_key
-from attest.trust.kms import HeldKey, is_address, open_held_key
+from attest.trust.held.kms import HeldKey, is_address, open_held_key
 from attest.trust.passwords import find_password
+from attest.trust.scope import ANYWHERE, Scope, widest
 
 _Public = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 _Private = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
@@ -46,10 +47,16 @@ _OTHERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that somebody trusts, and the name under which reports show it."""
+    """A key that somebody trusts, how far, and the name under which reports show it."""
 
     name: str
     key: _Public = field(repr=False)
+    scope: Scope = ANYWHERE
+    other_scopes: tuple[Scope, ...] = field(default=(), repr=False)
+
+    def scope_for(self, builder: str) -> Scope:
+        """How far its holder is believed about what this builder built; a policy may name one key several times."""
+        return widest((self.scope, *self.other_scopes), builder)
 
     @property
     def fingerprint(self) -> str:
@@ -107,7 +114,11 @@ def load_public_key(name: str, environ: Mapping[str, str]) -> PublicKey:
     """Read a public key from a PEM file, `env://NAME` or a service. Raises InvalidKey, UsageError, StoreError."""
     if is_address(name):
         return _held(name, open_held_key(name, environ)).public
-    pem = _read(name, environ)
+    return parse_public_key(name, _read(name, environ))
+
+
+def parse_public_key(name: str, pem: bytes) -> PublicKey:
+    """A public key of PEM that is here already; reports show it under `name`. Raises InvalidKey."""
     if b"PRIVATE KEY-----" in pem:
         raise InvalidKey(
             f"{name}: a private key, where the public key is needed", "", "Give the .pub file of the pair."

@@ -10,12 +10,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from attest.errors import AttestError, Unreachable, Unreadable
+from attest.errors import AttestError, NotWritable, Unreachable, Unreadable
 from attest.oci.http.answer import printable
-from attest.trust.identity_token import IdentityRefused, IdentityToken
+from attest.trust.signing.identity_token import IdentityRefused, IdentityToken
 
 _REFUSED: Final = frozenset({400, 401, 403})
 _PASSING: Final = frozenset({429, 500, 502, 503, 504})
+
+
+@contextmanager
+def writable_cache() -> Iterator[None]:
+    """Around what sigstore's library keeps in the user's folders. Raises NotWritable."""
+    from sigstore.errors import TUFError
+
+    try:
+        yield
+    except TUFError as error:
+        if isinstance(error.__cause__, OSError):  # of the folder: what its requests raise is none
+            raise _not_writable(error.__cause__) from None
+        raise
+    except OSError as error:
+        raise _not_writable(error) from None
+
+
+def _not_writable(error: OSError) -> NotWritable:
+    remedy = "Set XDG_DATA_HOME and XDG_CACHE_HOME to folders that can be written to."
+    return NotWritable(f"{error.filename}: cannot write: {error.strerror}", "", remedy)
 
 
 @contextmanager
@@ -28,6 +48,7 @@ def sigstore_border(where: str, token: IdentityToken | None = None) -> Iterator[
     from sigstore._internal.timestamp import TimestampError
     from sigstore.errors import Error, NetworkError, TUFError
     from sigstore.oidc import ExpiredIdentity, IdentityError
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
@@ -37,7 +58,7 @@ def sigstore_border(where: str, token: IdentityToken | None = None) -> Iterator[
         raise Unreachable(f"{where}: the certificate ran out before everything was signed", "", "Sign again.") from None
     except (FulcioClientError, RekorClientError, TimestampError) as error:
         raise _of_answer(where, error, token) from None
-    except (NetworkError, TUFError) as error:
+    except (NetworkError, TUFError, HTTPError) as error:  # the last is of a file that broke off
         raise Unreachable(f"{where}: no usable answer", _words(error.__cause__ or error, token), _NETWORK) from None
     except (
         Error,

@@ -25,5 +25,17 @@ def trouble(report: Report) -> Check:
     return report.trouble
 
 
+def refused(report: Report, check_id: str, reason: str, said: str = "", status: Status = Status.FAILED) -> None:
+    """The attack did not get through, and for its own reason."""
+    check = trouble(report)
+    assert (report.verdict, check.id, check.reason) == (status, check_id, reason), check
+    assert said in check.summary
+
+
+def unknown(report: Report, check_id: str, reason: str, said: str = "") -> None:
+    """Nothing was proven, and that for its own reason."""
+    refused(report, check_id, reason, said, Status.UNKNOWN)
+
+
 def passed(report: Report) -> bool:
     return report.verdict is Status.PASSED

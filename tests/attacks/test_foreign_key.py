@@ -7,6 +7,7 @@ from attest.policy.report import Status
 from attest.trust.signatures import Trust
 from attest.verification import verify_reference
 from tests import images
+from tests.attacks.asking import ask, passed
 
 ASKED = Expectations(images.REPOSITORY, images.COMMIT)
 
@@ -33,6 +34,19 @@ def test_a_foreign_signature_beside_a_good_one_changes_nothing() -> None:
     images.sign_provenance(pushed, "linux/amd64", images.local_build(images.OTHER_COMMIT), theirs)
 
     assert verify_reference(pushed.store, Trust((ours.public,)), ASKED).verdict is Status.PASSED
+
+
+def test_a_foreign_signature_beside_a_good_one_is_reported() -> None:
+    ours, theirs = images.new_key(), images.new_key("theirs.pub")
+    pushed = images.push({"linux/amd64": images.local_build()})
+    images.sign_provenance(pushed, "linux/amd64", images.local_build(), ours)
+    images.sign_provenance(pushed, "linux/amd64", images.local_build(images.OTHER_COMMIT), theirs)
+
+    report = ask(pushed, ours)
+
+    assert passed(report)
+    told = " ".join(text for check in report.checks for text in (check.summary, *check.found, check.hint))
+    assert theirs.public.hint in told
 
 
 def test_without_any_key_nothing_passes() -> None:

@@ -48,14 +48,6 @@ def test_an_honest_attestation_of_cosign_2_passes(key: SigningKey) -> None:
     assert passed(ask(pushed, key))
 
 
-def test_the_signature_of_another_image_under_this_tag_is_refused(pushed: images.Pushed, key: SigningKey) -> None:
-    other = images.push({"linux/amd64": images.local_build(images.OTHER_COMMIT)})
-    tag(pushed.store, pushed.digest, "sig", signed(other.digest, key))
-    report = ask(pushed, key, SIGNATURE)
-    assert (report.verdict, trouble(report).reason) == (Status.FAILED, "subject")
-    assert str(other.digest) in trouble(report).summary
-
-
 def test_a_payload_exchanged_after_signing_is_refused(pushed: images.Pushed, key: SigningKey) -> None:
     other = images.push({"linux/amd64": images.local_build(images.OTHER_COMMIT)})
     forged = signature_layer(pushed.digest, signature=key.sign(payload(other.digest)))
@@ -81,11 +73,6 @@ def test_a_statement_of_the_right_form_signed_as_simple_signing_is_no_image_sign
     assert trouble(ask(pushed, key, SIGNATURE)).reason == "unsigned"
 
 
-def test_a_signed_attestation_is_no_image_signature(pushed: images.Pushed, key: SigningKey) -> None:
-    tag(pushed.store, pushed.digest, "att", attested(pushed, key))
-    assert not passed(ask(pushed, key, SIGNATURE))
-
-
 def test_a_signature_over_the_platform_is_not_one_over_the_index(key: SigningKey) -> None:
     pushed = images.push({"linux/amd64": None, "linux/arm64": None})
     amd64 = pushed.platforms["linux/amd64"].digest
@@ -95,42 +82,11 @@ def test_a_signature_over_the_platform_is_not_one_over_the_index(key: SigningKey
     assert f"over {amd64}" in trouble(report).hint
 
 
-def test_an_overwritten_tag_takes_the_evidence_away_and_proves_nothing(key: SigningKey) -> None:
-    pushed = images.push({"linux/amd64": None})
-    tag(pushed.store, pushed.digest, "att", attested(pushed, key))
-    assert passed(ask(pushed, key))
-    tag(pushed.store, pushed.digest, "att", attested(pushed, images.new_key()))
-    assert trouble(ask(pushed, key)).reason == "other-key"
-
-
 def test_another_commit_attested_by_the_same_key_contradicts(key: SigningKey) -> None:
     pushed = images.push({"linux/amd64": None})
     both = attested(pushed, key), attested(pushed, key, images.OTHER_COMMIT)
     tag(pushed.store, pushed.digest, "att", *both)
     assert ask(pushed, key).verdict is Status.FAILED
-
-
-def test_of_several_signatures_in_a_lone_envelope_the_accepted_one_counts(key: SigningKey) -> None:
-    pushed = images.push({"linux/amd64": None})
-    statement = images.embedded(images.local_build(), pushed.digest)
-    ours, theirs = (images.signature_of(statement, one) for one in (key, images.new_key()))
-    tag(pushed.store, pushed.digest, "att", envelope(statement, theirs, ours))
-    assert passed(ask(pushed, key))
-
-
-@pytest.mark.parametrize("count", [0, 1, 2, 11])
-def test_signatures_of_others_open_nothing_however_many(count: int, key: SigningKey) -> None:
-    pushed = images.push({"linux/amd64": None})
-    statement = images.embedded(images.local_build(), pushed.digest)
-    tag(
-        pushed.store,
-        pushed.digest,
-        "att",
-        envelope(statement, *[images.signature_of(statement, images.new_key())] * count),
-    )
-    report = ask(pushed, key)
-    assert report.verdict is Status.FAILED
-    assert trouble(report).reason == ("other-key" if count in (1, 2) else "signature-count")
 
 
 def test_an_annotation_of_another_predicate_type_changes_nothing(key: SigningKey) -> None:

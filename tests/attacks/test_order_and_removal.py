@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations
 from typing import Final
 
 import pytest
 
-from attest.evidence.bundle import Bundle
 from attest.evidence.provenance import SLSA_V1
-from attest.evidence.simple_signing import SimpleSigning
 from attest.oci.descriptor import OCI_INDEX
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.reference import Platform
-from attest.trust.dsse import pre_authentication_encoding
-from attest.trust.identity import CertifiedSigner, ExpectedIdentity, NotVerified
+from attest.trust.identity import ExpectedIdentity
 from attest.trust.keys import PublicKey, SigningKey
 from attest.trust.signatures import Trust
-from attest.trust.signing import sign_statement
+from attest.trust.signing.statements import sign_statement
 from attest.verification import verify_reference
 from tests import images
 from tests.attacks.asking import REPOSITORY_AND_COMMIT, ask, passed, trouble
 from tests.attacks.test_certificate_claims import IDENTITY, ISSUER, PIPELINE
 from tests.cosign_tags import envelope, tag
+from tests.pretended_roots import PretendedRoots
 
 ELSEWHERE: Final = replace(PIPELINE, commit=images.OTHER_COMMIT)
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
-    """In place of Fulcio's roots: what a certificate for each key would assert."""
-
-    signers: tuple[tuple[PublicKey, CertifiedSigner], ...]
-
-    def signer_of(self, bundle: Bundle) -> CertifiedSigner:
-        message = pre_authentication_encoding(bundle.envelope.payload_type, bundle.envelope.payload)
-        for key, signer in self.signers:
-            if key.verifies(bundle.envelope.signatures[0], message):
-                return signer
-        raise NotVerified("the signature does not hold")
-
-    def signer_of_payload(self, signing: SimpleSigning) -> CertifiedSigner:
-        raise NotVerified(f"nothing is known of {signing.about}")
-
-
-def asked(pushed: images.Pushed, authority: Authority, *keys: PublicKey, expected: Expectations) -> Report:
+def asked(pushed: images.Pushed, authority: PretendedRoots, *keys: PublicKey, expected: Expectations) -> Report:
     trust = Trust(keys, (ExpectedIdentity(IDENTITY, ISSUER),), authority)
     return verify_reference(pushed.store, trust, expected)
 
@@ -58,7 +39,7 @@ def signed_by(pushed: images.Pushed, *keys: SigningKey) -> None:
 
 def test_two_certificates_of_one_identity_contradict_in_any_order() -> None:
     good, other = images.new_key(), images.new_key()
-    authority = Authority(((good.public, PIPELINE), (other.public, ELSEWHERE)))
+    authority = PretendedRoots(((good.public, PIPELINE), (other.public, ELSEWHERE)))
     honest = images.push({"linux/amd64": images.local_build()})
     signed_by(honest, good)
     assert passed(asked(honest, authority, expected=REPOSITORY_AND_COMMIT))
@@ -78,7 +59,7 @@ def test_a_key_and_a_certificate_that_contradict_fail_in_any_order(key_first: bo
     signed_by(pushed, other)
     if not key_first:
         images.sign_index(pushed, key)
-    authority = Authority(((other.public, ELSEWHERE),))
+    authority = PretendedRoots(((other.public, ELSEWHERE),))
     assert asked(pushed, authority, key.public, expected=REPOSITORY_AND_COMMIT).verdict is Status.FAILED
 
 
@@ -89,7 +70,7 @@ def test_a_certificate_counts_only_beside_provenance_of_the_same_commit(ref: str
     for resolved, verdict in ((images.COMMIT, Status.PASSED), (images.OTHER_COMMIT, Status.UNKNOWN)):
         pushed = images.push({"linux/amd64": images.git_build(ref, resolved)})
         signed_by(pushed, key)
-        assert asked(pushed, Authority(((key.public, PIPELINE),)), expected=expected).verdict is verdict
+        assert asked(pushed, PretendedRoots(((key.public, PIPELINE),)), expected=expected).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -105,7 +86,7 @@ def test_refs_that_contradict_fail_even_if_nobody_asked(certificate: str, proven
     for built_from, verdict in ((certificate, Status.PASSED), (provenance, Status.FAILED)):
         pushed = images.push({"linux/amd64": images.git_build(built_from)})
         signed_by(pushed, key)
-        authority = Authority(((key.public, replace(PIPELINE, ref=certificate)),))
+        authority = PretendedRoots(((key.public, replace(PIPELINE, ref=certificate)),))
         expected = Expectations(images.REPOSITORY) if built_from.startswith("refs/tags") else REPOSITORY_AND_COMMIT
         assert asked(pushed, authority, expected=expected).verdict is verdict
 

@@ -17,10 +17,11 @@ CORROBORATE = """
 from attest.evidence.statement import Statement
 from attest.oci.image import PlatformImage
 from attest.policy.corroboration import corroborate
+from attest.policy.expectations import Expectations
 from attest.trust.authentication import VerifiedStatement
 
 def check(platform: PlatformImage, statement: {type}) -> None:
-    corroborate(platform, [statement])
+    corroborate(platform, [statement], Expectations())
 """
 
 

@@ -6,7 +6,7 @@ from attest.evidence.provenance import SLSA_V1
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.trust.keys import SigningKey
-from attest.trust.signing import sign_statement
+from attest.trust.signing.statements import sign_statement
 from tests import images
 from tests.attacks.asking import COMMIT, ask, passed, trouble
 

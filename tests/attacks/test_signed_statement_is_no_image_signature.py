@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pytest
 
-from attest.policy.report import Status
-from attest.trust.signing import sign_statement, statement_bytes
+from attest.evidence.provenance import SLSA_V1
+from attest.evidence.statement import CYCLONEDX_BOM, SPDX_DOCUMENT
+from attest.trust.signing.statements import sign_image, sign_statement, statement_bytes
 from tests import images
-from tests.attacks.asking import COMMIT, SIGNATURE, ask, passed, trouble
+from tests.attacks.asking import COMMIT, SIGNATURE, ask, passed, trouble, unknown
+from tests.attacks.ways import Way
+
+VSA: Final = "https://slsa.dev/verification_summary/v1"
+NONE: Final = "no signature over {} was found"
 
 
 @pytest.mark.parametrize(
-    "predicate_type",
-    ["https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1", "https://slsa.dev/verification_summary/v1"],
+    ("predicate_type", "predicate"),
+    [
+        (CYCLONEDX_BOM, {"bomFormat": "CycloneDX", "specVersion": "1.6"}),
+        (SPDX_DOCUMENT, {"spdxVersion": "SPDX-2.3"}),
+        (SLSA_V1, images.local_build()),
+        (VSA, {"verificationResult": "FAILED", "verifiedLevels": []}),
+        (VSA, {"verificationResult": "PASSED", "verifiedLevels": ["SLSA_BUILD_LEVEL_3"]}),
+    ],
+    ids=["sbom-cyclonedx", "sbom-spdx", "provenance", "vsa-failed", "vsa-passed"],
 )
-def test_a_signed_statement_is_no_image_signature(predicate_type: str) -> None:
-    key = images.new_key()
-    pushed = images.push({"linux/amd64": None})
-    statement = statement_bytes("app", [pushed.digest], predicate_type, '{"verificationResult": "FAILED"}')
-    images.attach(pushed.store, sign_statement(statement, predicate_type, key), pushed.root)
+def test_a_signed_statement_is_no_image_signature(
+    predicate_type: str, predicate: images.Predicate, way: Way, pushed: images.Pushed
+) -> None:
+    way.sign(pushed)
+    assert passed(way.ask(pushed, SIGNATURE))
+    pushed.store.listed.clear()
+    pushed.store.tagged.clear()
 
-    report = ask(pushed, key, SIGNATURE)
-    assert report.verdict is Status.UNKNOWN
-    assert trouble(report).reason == "unsigned"
+    way.attest(pushed, images.embedded(predicate, pushed.digest, predicate_type=predicate_type))
 
-    images.sign_index(pushed, key)
-    assert passed(ask(pushed, key, SIGNATURE))
+    unknown(way.ask(pushed, SIGNATURE), "signature.valid", "unsigned", NONE.format(pushed.digest))
+
+
+@pytest.mark.parametrize("predicate_type", [CYCLONEDX_BOM, VSA])
+def test_it_is_no_provenance_either(predicate_type: str, way: Way, pushed: images.Pushed) -> None:
+    way.attest(pushed, images.embedded(images.local_build(), pushed.digest))
+    assert passed(way.ask(pushed, COMMIT))
+
+    way.attest(pushed, images.embedded(images.local_build(), pushed.digest, predicate_type=predicate_type))
+
+    unknown(way.ask(pushed, COMMIT), "predicate.type", "no-provenance", "no provenance for this platform")
 
 
 def test_provenance_about_the_index_does_not_vouch_for_what_is_embedded() -> None:
     key = images.new_key()
     pushed = images.push({"linux/amd64": images.local_build()})
-    statement = statement_bytes("app", [pushed.digest], "https://cyclonedx.org/bom", "{}")
-    images.attach(pushed.store, sign_statement(statement, "https://cyclonedx.org/bom", key), pushed.root)
+    statement = statement_bytes("app", [pushed.digest], CYCLONEDX_BOM, "{}")
+    images.attach(pushed.store, sign_statement(statement, CYCLONEDX_BOM, key), pushed.root)
 
-    assert trouble(ask(pushed, key, COMMIT)).reason == "unsigned"
+    unknown(ask(pushed, key, COMMIT), "signer.identity", "unsigned")
 
     images.sign_index(pushed, key)
     assert passed(ask(pushed, key, COMMIT))
 
 
-def test_provenance_dressed_as_another_predicate_type_is_none() -> None:
-    """GHSA-w6c6-c85g-mmv6: the type is read from what was signed, never from an annotation."""
-    key = images.new_key()
-    pushed = images.push({"linux/amd64": None})
-    payload = images.embedded(images.local_build(), pushed.digest, predicate_type="https://example.com/custom")
-    images.attach(pushed.store, sign_statement(payload, "https://slsa.dev/provenance/v1", key), pushed.root)
-
-    assert trouble(ask(pushed, key, COMMIT)).reason == "no-provenance"
-
-
 def test_a_signature_over_the_platform_is_a_near_miss_that_is_explained() -> None:
-    from attest.trust.signing import sign_image
-
     key = images.new_key()
     pushed = images.push({"linux/amd64": None, "linux/arm64": None})
     amd64 = pushed.platforms["linux/amd64"]

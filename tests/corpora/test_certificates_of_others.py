@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 from dataclasses import replace
@@ -11,13 +10,13 @@ from typing import Final
 
 import pytest
 
-from attest.errors import MalformedStatement, UsageError
+from attest.errors import UsageError
 from attest.evidence.attestation import Attestation
 from attest.evidence.bundle import CERTIFICATE, LOG_ENTRY, Bundle, parse_bundle
 from attest.evidence.collect import fetch
 from attest.oci.disk.layout import Layout
 from attest.reference import LayoutReference, parse_reference
-from attest.trust.certificates import TrustedRoots
+from attest.trust.certified.certificates import TrustedRoots
 from attest.trust.identity import CertifiedSigner, NotVerified
 
 CORPORA: Final = os.environ.get("ATTEST_CORPORA", "")
@@ -153,38 +152,3 @@ def test_a_root_that_is_none_is_a_usage_error(content: str, tmp_path: Path) -> N
         TrustedRoots(path).require_usable()
     with pytest.raises(UsageError, match="not a trusted root"):
         TrustedRoots(tmp_path / "missing").require_usable()
-
-
-def conformance_cases() -> list[tuple[str, str, bool]]:
-    """Bundle, trusted root and verdict of the public conformance suite's DSSE cases, as its own table has them."""
-    if not CORPORA:
-        return []
-    folder = Path(CORPORA, "sigstore-conformance")
-    rows = csv.DictReader((folder / "CASES.tsv").read_text().splitlines(), delimiter="\t")
-    found = []
-    for row in rows:
-        if row["kind"].startswith("dsse"):
-            bundle = folder / row["path"]
-            own = bundle.parent / "trusted_root.json"
-            found.append((str(bundle), str(own) if own.exists() else "", row["expected"].startswith("PASS")))
-    return found
-
-
-@pytest.mark.parametrize(
-    ("bundle", "root", "passes"), conformance_cases(), ids=lambda value: Path(str(value)).parent.name
-)
-def test_the_conformance_suites_envelopes_are_judged_as_it_says(bundle: str, root: str, passes: bool) -> None:
-    roots = TrustedRoots(Path(root) if root else None)
-
-    def judge() -> CertifiedSigner:
-        return roots.signer_of(parse_bundle(Path(bundle).read_bytes(), bundle))
-
-    if passes:
-        assert judge().identity.startswith("https://github.com/sigstore-conformance/")
-    else:
-        with pytest.raises((NotVerified, MalformedStatement)):
-            judge()
-
-
-def test_there_are_cases_of_both_kinds() -> None:
-    assert {passes for _, _, passes in conformance_cases()} == {True, False}

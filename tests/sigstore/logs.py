@@ -72,34 +72,42 @@ def _digest(content: bytes) -> Entry:
 
 @dataclass
 class LogV1:
-    """`signing_key` may be another than the one that is trusted: then it lies."""
+    """`signing_key` may be another than the one that is trusted: then it lies. `late` is by how many seconds it is."""
 
     key: Key = field(default_factory=new_key)
     signing_key: Key | None = None
     tree: Tree = field(default_factory=Tree)
+    late: int = 0
 
     def add(self, request: Mapping[str, Any]) -> Entry:
         """The answer to POST /api/v1/log/entries."""
-        body = rfc8785.dumps({**request, "spec": self._canonical(request)})
+        return self.keep({**request, "spec": self._canonical(request)})
+
+    def keep(self, kept: Entry) -> Entry:
+        """The same for what the log keeps, whatever it is."""
+        body = rfc8785.dumps(kept)
         index, root, path = self.tree.append(body)
-        origin, size = f"{NAME_V1} - 1", index + 1
-        signed = self._sign(_note(origin, size, root).encode())
         entry: Any = {
             "body": text(body),
-            "integratedTime": int(time.time()),
+            "integratedTime": int(time.time()) + self.late,
             "logID": key_id(self.key).hex(),
             "logIndex": index,
         }
         proof = {
-            "checkpoint": _checkpoint(origin, size, root, key_id(self.key)[:4] + signed),
+            "checkpoint": self.checkpoint(index + 1, root),
             "hashes": [node.hex() for node in path],
             "logIndex": index,
             "rootHash": root.hex(),
-            "treeSize": size,
+            "treeSize": index + 1,
         }
         promise = text(self._sign(rfc8785.dumps(entry)))
         verification = {"signedEntryTimestamp": promise, "inclusionProof": proof}
         return {self.tree.leaves[index].hex(): {**entry, "verification": verification}}
+
+    def checkpoint(self, size: int, root: bytes) -> str:
+        """Signed for a tree of this size, whether it has it or not."""
+        origin = f"{NAME_V1} - 1"
+        return _checkpoint(origin, size, root, key_id(self.key)[:4] + self._sign(_note(origin, size, root).encode()))
 
     def _canonical(self, request: Mapping[str, Any]) -> Any:
         """What the log keeps of a DSSE envelope."""

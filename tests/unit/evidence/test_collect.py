@@ -7,7 +7,7 @@ import pytest
 from attest.evidence.collect import fetch
 from attest.oci import limits
 from attest.oci.interface import Artifact
-from attest.trust.signing import sign_image, sign_statement
+from attest.trust.signing.statements import sign_image, sign_statement
 from tests import images
 
 

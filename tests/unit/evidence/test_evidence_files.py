@@ -9,7 +9,7 @@ import pytest
 from attest.errors import AttestError, MalformedStatement, UsageError
 from attest.evidence.collect import fetch, with_files
 from attest.evidence.files import read_evidence
-from attest.trust.signing import sign_image
+from attest.trust.signing.statements import sign_image
 from tests import images
 
 

@@ -105,7 +105,7 @@ def test_v02_says_the_same_as_v1() -> None:
     assert (provenance.builder, provenance.mode, provenance.invocation) == ("https://ci.example.test", "max", "i")
     assert provenance.dependencies_complete
     assert provenance.sources[0].object == TAG_OBJECT
-    assert provenance.replacements == ("the named context base=docker-image://base:2",)
+    assert tuple(map(str, provenance.replacements)) == ("the named context base=docker-image://base:2",)
 
 
 @pytest.mark.parametrize(

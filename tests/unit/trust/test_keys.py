@@ -138,6 +138,7 @@ SSH: bytes = (
         (private_pem(KINDS["Ed25519"], form="OpenSSH").replace(b"PRIVATE KEY", b"KEY"), "a key of OpenSSH"),
         (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", "a key of OpenPGP"),
     ],
+    ids=["empty", "blank", "certificate", "ssh public", "ssh private", "pgp"],
 )
 def test_what_people_take_for_a_key_is_called_by_its_name(content: bytes, what: str, tmp_path: Path) -> None:
     (tmp_path / "k").write_bytes(content)

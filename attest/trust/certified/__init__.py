@@ -1,0 +1,1 @@
+"""Who signed by certificate, and when: Sigstore's authorities, logs and timestamps."""

@@ -1,0 +1,1 @@
+"""Keys that a service holds and signs with for us."""

@@ -1,0 +1,1 @@
+"""Making signatures: with a key, or without one."""
