@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from attest.attaching import Attached, Signed, attach
 from attest.build.credentials import SHORTEST_SECRET, Exposure, credentials_in, exposed_credentials
 from attest.ci.predicate import ci_job_predicate
 from attest.ci.source import JobSource
@@ -23,19 +24,18 @@ from attest.evidence.provenance import read_provenance
 from attest.evidence.repository import canonical_repository
 from attest.evidence.statement import CI_JOB, CYCLONEDX_BOM
 from attest.holding import MayBeSigned, PlatformEvidence, RawTagObject, hold, no_provenance
-from attest.oci.descriptor import SIGSTORE_BUNDLE, Descriptor, artifact_manifest
+from attest.oci.descriptor import Descriptor
 from attest.oci.document import encode
 from attest.oci.image import Image, load_image
-from attest.oci.interface import Artifact, Store
+from attest.oci.interface import Store
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
 from attest.reference import Digest, Platform
 from attest.sbom.cyclonedx import Sbom, Subject
 from attest.trust.keys import SigningKey
-from attest.trust.signing import SignedBundle, Signer, sign_image, sign_statement, signer_of, statement_bytes
+from attest.trust.signing.statements import Signer, sign_image, sign_statement, signer_of, statement_bytes
 from attest.verification import verify
 
-_EMPTY: Final = b"{}"
 _MADE: Final = "what was just signed"
 _EMBEDDED: Final = (
     "the signature covers the index, so it vouches for the provenance that BuildKit embedded in it as well"
@@ -58,15 +58,6 @@ class PlatformSbom:
         if self.from_spdx:
             return f"SBOM of {self.sbom.components} components, from the SPDX document that BuildKit attached"
         return f"SBOM without a package list, since none is attached: {self.sbom.components} build inputs"
-
-
-@dataclass(frozen=True, slots=True)
-class Attached:
-    """A bundle that was hung onto the image: its predicate type, its digest, and the digest that it hangs off."""
-
-    predicate_type: str
-    bundle: Digest
-    on: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +106,7 @@ def publish(
     # 4. Sign, and attach: the statements first, the image signature last, so that half a job never looks whole.
     signed = [*_statements(may_be_signed, sboms, job, by), (sign_image(image.digest, by), (image.root,))]
     _refuse_other_pipeline(image, evidence, signed, job, by)
-    attached = _attach(store, signed)
+    attached = attach(store, signed)
 
     # 5. Read all of that back and verify it as a stranger would.
     report = _verify_again(open_store, job, by)
@@ -128,7 +119,7 @@ def sign_only(open_store: Callable[[], Store], signer: SigningKey | Signer) -> P
     by = signer_of(signer)
     store = open_store()
     image = load_image(store)
-    attached = _attach(store, [(sign_image(image.digest, by), (image.root,))])
+    attached = attach(store, [(sign_image(image.digest, by), (image.root,))])
     report = _verify_again(open_store, None, by)
     return Publication(image, (), attached, report, (_EMBEDDED,) if image.attestation_manifests else ())
 
@@ -192,9 +183,6 @@ def _refuse_second_source(image: Image, evidence: Evidence, job: JobSource, sign
         )
 
 
-Signed = tuple[SignedBundle, Sequence[Descriptor]]
-
-
 def _refuse_other_pipeline(
     image: Image, evidence: Evidence, signed: Sequence[Signed], job: JobSource, signer: Signer
 ) -> None:
@@ -242,23 +230,6 @@ def _statements(
 def _hosts(image: Image, platform: PlatformEvidence) -> tuple[Descriptor, ...]:
     descriptor = platform.platform.manifest.descriptor
     return (image.root,) if descriptor.digest == image.digest else (image.root, descriptor)
-
-
-def _attach(store: Store, signed: Sequence[Signed]) -> tuple[Attached, ...]:
-    """Hang each bundle off each of its hosts, in this order. Raises StoreError."""
-    hung = [(bundle, host) for bundle, hosts in signed for host in hosts]
-    store.attach([Artifact(_manifest(*one), one[1].digest, (_EMPTY, one[0].content)) for one in hung])
-    return tuple(Attached(bundle.predicate_type, Digest.of(bundle.content), host.digest) for bundle, host in hung)
-
-
-def _manifest(bundle: SignedBundle, host: Descriptor) -> bytes:
-    """No time in it: signing the same thing again gives the same manifest, and attaches nothing new."""
-    layer = Descriptor.of(bundle.content, SIGSTORE_BUNDLE)
-    annotations = {
-        "dev.sigstore.bundle.content": "dsse-envelope",
-        "dev.sigstore.bundle.predicateType": bundle.predicate_type,
-    }
-    return artifact_manifest(host, SIGSTORE_BUNDLE, layer, annotations)
 
 
 def _verify_again(open_store: Callable[[], Store], job: JobSource | None, signer: Signer) -> Report:

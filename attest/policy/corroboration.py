@@ -8,14 +8,19 @@ own observation counts for more only where a roots-of-trust entry says that nobo
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from attest.evidence.provenance import HEADS, TAGS, Provenance, read_provenance
+from attest.evidence.attestation import Attestation
+from attest.evidence.buildkit_request import Replacement, pinned_image
+from attest.evidence.provenance import HEADS, TAGS, Provenance, Source, read_provenance
 from attest.evidence.statement import CI_JOB
 from attest.evidence.tag_object import peel
 from attest.oci.document import child, text
 from attest.oci.image import PlatformImage
+from attest.policy.expectations import Expectations
+from attest.policy.pattern import any_matches
+from attest.policy.policy import Voucher
 from attest.policy.report import Claim, SourceFact
 from attest.trust.authentication import VerifiedStatement
 from attest.trust.identity import CertifiedSigner
@@ -23,16 +28,41 @@ from attest.trust.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
+class TagObject:
+    """A raw annotated tag, wherever it was found: what it hashes to decides what it is worth."""
+
+    raw: bytes = field(repr=False)
+    where: str
+
+
+TagObjects = Callable[[str], TagObject | None]  # by the object's name
+
+
+def nowhere(_: str) -> TagObject | None:
+    """No tag object is known but those that were signed along."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
 class Corroborated:
     """All trusted claims about one platform's source, and the provenance among the statements they come from.
 
-    `peeled` leads from the tag objects that were proven to the commits that stand in them.
+    `said` is what each of the provenance statements says.
+    `peeled` leads from the tag objects that were proven to the commits that stand in them, `found_in` to where those
+    objects were found.
     """
 
     platform: str
     claims: tuple[Claim, ...]
     provenance: tuple[VerifiedStatement, ...]
     peeled: Mapping[str, str] = field(hash=False)
+    found_in: Mapping[str, str] = field(default_factory=dict, hash=False)
+    said: tuple[Provenance, ...] = ()
+
+    @property
+    def by_certificate(self) -> bool:
+        """Whether a certificate could say more than the signer does."""
+        return any(isinstance(one.signer, CertifiedSigner) for one in self.provenance)
 
     def values(self, fact: str) -> tuple[str, ...]:
         """The different values claimed for a fact, in the order found."""
@@ -43,56 +73,138 @@ class Corroborated:
         return tuple(claim for claim in self.claims if claim.fact in facts)
 
 
-def corroborate(platform: PlatformImage, statements: Iterable[VerifiedStatement]) -> Corroborated:
+def corroborate(
+    platform: PlatformImage,
+    statements: Iterable[VerifiedStatement],
+    expected: Expectations,
+    tag_objects: TagObjects = nowhere,
+) -> Corroborated:
     """Gather the claims of every trusted statement that speaks for this platform. Tag objects are peeled by hashing.
 
     Builds of several commits may come out at the same manifest, each under an index of its own. Where provenance is
     bound to this very index, what was said of the same manifest under another index is set aside
-    (docs/decisions/0006-several-builds-of-one-manifest.md).
+    (docs/decisions/0006-several-builds-of-one-manifest.md). What `expected` holds decides whose word counts.
     """
-    speaking = [statement for statement in statements if platform.digest in statement.platforms]
-    if any(one.of_this_index and read_provenance(one.statement) is not None for one in speaking):
-        speaking = [statement for statement in speaking if not statement.of_other_build]
+    speaking = [one for one in statements if platform.digest in one.platforms]
+    read = [(one, read_provenance(one.statement)) for one in speaking]
+    if any(one.of_this_index and provenance is not None for one, provenance in read):
+        read = [(one, provenance) for one, provenance in read if one.of_this_index or not one.of_other_build]
     name = str(platform.platform)
-    said = [(statement, list(_claims(statement, name))) for statement in speaking]
-    objects = [claim.value for _, claims in said for claim in claims if claim.fact == "object"]
-    peeled = _peel(objects, speaking)
-    resolved = [
-        (statement, [one for claim in claims for one in _resolved(claim, peeled)]) for statement, claims in said
-    ]
-    provenance = tuple(statement for statement in speaking if read_provenance(statement.statement) is not None)
-    claims = tuple(
-        claim
-        for statement, found in resolved
-        for claim in (*found, *_certificate_claims(statement, found, name, statement in provenance))
+    said = [(one, provenance, list(_claims(one, provenance, name, expected))) for one, provenance in read]
+    objects = [claim.value for *_, claims in said for claim in claims if claim.fact == "object"]
+    proven = dict(_proven(objects, [one for one, _ in read], expected, tag_objects))
+    peeled = {name: commit for name, (commit, _) in proven.items()}
+    claims: list[Claim] = []
+    for one, provenance, found in said:
+        resolved = [each for claim in found for each in _resolved(claim, peeled)]
+        claims += [*resolved, *_certificate_claims(one, provenance, resolved, name, expected)]
+    pairs = [(one, provenance) for one, provenance in read if provenance is not None]
+    return Corroborated(
+        name,
+        tuple(claims),
+        tuple(one for one, _ in pairs),
+        peeled,
+        {name: where for name, (_, where) in proven.items()},
+        tuple(provenance for _, provenance in pairs),
     )
-    return Corroborated(name, claims, provenance, peeled)
 
 
-def _claims(verified: VerifiedStatement, platform: str) -> Iterator[Claim]:
-    provenance = read_provenance(verified.statement)
+def shown_claims(
+    platform: PlatformImage, evidence: Iterable[Attestation], statements: Iterable[VerifiedStatement]
+) -> tuple[Claim, ...]:
+    """What statements say that nobody who is believed vouches for: to be shown beside the others, and never counted."""
+    trusted = {one.digest for one in statements if platform.digest in one.platforms}
+    return tuple(
+        Claim(fact, value, "client", attestation.digest, str(platform.platform), counts=False)
+        for attestation in evidence
+        if platform.digest in attestation.about and attestation.digest not in trusted
+        for provenance in (read_provenance(attestation.statement),)
+        if provenance is not None
+        for source in provenance.sources
+        for fact, value in _from_source(source)
+        if value
+    )
+
+
+def _claims(
+    verified: VerifiedStatement, provenance: Provenance | None, platform: str, expected: Expectations
+) -> Iterator[Claim]:
+    vouchers = expected.vouchers
+    if vouchers is None:
+        by_key = isinstance(verified.signer, PublicKey)
+        vouchers = frozenset({"builder", "signer"}) if by_key else frozenset({"builder"})
+
+    def claim(fact: SourceFact, value: str, voucher: Voucher) -> Claim:
+        return Claim(fact, value, voucher, verified.digest, platform, voucher in vouchers)
+
     if provenance is not None:
-        pairs = _from_provenance(provenance)
+        replaced = [one for one in provenance.replacements if not _is_accepted(one, provenance, expected)]
+        for source in provenance.sources:
+            seen = source.written_by == "builder" and _builder_vouches(verified, provenance, replaced, expected)
+            for fact, value in _from_source(source):
+                told = seen or (fact == "base" and _is_isolated(verified, provenance))
+                if value:
+                    yield claim(fact, value, "builder" if told else "signer")
+        yield from (claim("replaced", str(one), "signer") for one in replaced)
     elif verified.statement.predicate_type == CI_JOB:
-        pairs = _from_ci_job(verified)
-    else:
-        return
-    by_key = isinstance(verified.signer, PublicKey)
-    yield from (Claim(fact, value, "signer", verified.digest, platform, by_key) for fact, value in pairs if value)
+        yield from (claim(fact, value, "signer") for fact, value in _from_ci_job(verified) if value)
+
+
+def _is_accepted(replacement: Replacement, provenance: Provenance, expected: Expectations) -> bool:
+    """By name and digest; a build type by its name, which says how its provenance is written."""
+    if expected.policy is None:
+        return False
+    if replacement.name == "build-type":
+        return any_matches(expected.policy.build.types, provenance.build_type)
+    accepted = expected.policy.source.accepted
+    return any(one.name == replacement.name and one.digest == replacement.digest for one in accepted)
+
+
+def _is_isolated(verified: VerifiedStatement, provenance: Provenance) -> bool:
+    """Whether, as a root of trust says, nobody but this builder writes its provenance."""
+    scope = verified.signer.scope_for(provenance.builder)
+    return scope.is_isolated and scope.covers(provenance.builder)
+
+
+def _builder_vouches(
+    verified: VerifiedStatement, provenance: Provenance, replaced: Sequence[Replacement], expected: Expectations
+) -> bool:
+    """Whether what the builder fetched is its own word: nobody else can write its provenance, and nothing else came in.
+
+    Any frontend but the builder's own is something else, unless the policy accepts it by digest.
+    """
+    scope = verified.signer.scope_for(provenance.builder)
+    if (
+        not scope.is_isolated
+        or not scope.covers(provenance.builder)
+        or replaced
+        or not provenance.dependencies_complete
+    ):
+        return False
+    accepted = expected.policy.source.accepted if expected.policy else ()
+    pinned = {one.digest for one in accepted if one.name == "frontend"}
+    named = [one for one in provenance.parameters if one.name in ("frontend", "build-arg:BUILDKIT_SYNTAX")]
+    return all(pinned_image(one.value) in pinned for one in named)
 
 
 def _certificate_claims(
-    verified: VerifiedStatement, beside: Sequence[Claim], platform: str, is_provenance: bool
+    verified: VerifiedStatement,
+    provenance: Provenance | None,
+    beside: Sequence[Claim],
+    platform: str,
+    expected: Expectations,
 ) -> Iterator[Claim]:
     """What the platform asserted of the pipeline that signed. That this was built from it, provenance must say as well.
 
     So it counts beside provenance that names the same commit; where that names another one, the two contradict.
     """
     signer = verified.signer
-    if not is_provenance or not isinstance(signer, CertifiedSigner):
+    if provenance is None or not isinstance(signer, CertifiedSigner):
         return
     named = {claim.value for claim in beside if claim.fact in ("commit", "object")}
-    counts = bool(signer.commit) and named == {signer.commit}
+    alone = not named and expected.policy is not None and expected.policy.source.certificate_alone
+    counts = bool(signer.commit) and (named == {signer.commit} or alone)
+    counts = counts and (expected.vouchers is None or "certificate" in expected.vouchers)
     yield from (
         Claim(fact, value, "certificate", verified.digest, platform, counts)
         for fact, value in _from_certificate(signer)
@@ -106,15 +218,13 @@ def _from_certificate(signer: CertifiedSigner) -> Iterator[tuple[SourceFact, str
     yield from _from_ref(signer.ref)
 
 
-def _from_provenance(provenance: Provenance) -> Iterator[tuple[SourceFact, str]]:
-    for source in provenance.sources:
-        yield "repository", source.repository
-        yield "commit", source.commit
-        yield "object", source.object
-        yield from _from_ref(source.ref)
-        yield "dirty", "true" if source.dirty else ""
-    for replacement in provenance.replacements:
-        yield "replaced", replacement
+def _from_source(source: Source) -> Iterator[tuple[SourceFact, str]]:
+    yield "repository", source.repository
+    yield "commit", source.commit
+    yield "object", source.object
+    yield from _from_ref(source.ref)
+    yield "base", source.base
+    yield "dirty", "true" if source.dirty else ""
 
 
 def _from_ref(ref: str) -> Iterator[tuple[SourceFact, str]]:
@@ -136,11 +246,21 @@ def _from_ci_job(verified: VerifiedStatement) -> Iterator[tuple[SourceFact, str]
     yield "branch", "" if text(source, "tag") else text(source, "branch")
 
 
-def _peel(objects: Iterable[str], statements: Iterable[VerifiedStatement]) -> Mapping[str, str]:
-    """The commits of those objects that one of the signed raw tag objects hashes to."""
-    raw = [content for statement in statements if (content := _tag_object(statement))]
-    found = ((name, peel(content, name)) for name in objects for content in raw)
-    return {name: peeled[0] for name, peeled in found if peeled is not None}
+def _proven(
+    objects: Iterable[str], statements: Sequence[VerifiedStatement], expected: Expectations, tag_objects: TagObjects
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The commits of those objects whose raw tag object was found and hashes to them, each with where it was found.
+
+    What is expected as a commit is one: its hash says so, and nobody is asked.
+    """
+    signed = [TagObject(raw, "signed along") for statement in statements if (raw := _tag_object(statement))]
+    for name in dict.fromkeys(objects):
+        elsewhere = tag_objects(name) if name != expected.commit else None
+        for candidate in [*signed, *([elsewhere] if elsewhere else [])]:
+            peeled = peel(candidate.raw, name)
+            if peeled is not None:
+                yield name, (peeled[0], candidate.where)
+                break
 
 
 def _resolved(claim: Claim, peeled: Mapping[str, str]) -> Iterator[Claim]:

@@ -47,7 +47,7 @@ class Check:
             raise ValueError(f"{self.id}: a check that did not pass has a reason")
 
 
-SourceFact = Literal["repository", "commit", "object", "ref", "tag", "branch", "tagObject", "dirty", "replaced"]
+SourceFact = Literal["repository", "commit", "object", "ref", "tag", "branch", "base", "tagObject", "dirty", "replaced"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,19 @@ class Path:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedPolicy:
+    """The policy file that was held against the image: as the user named it, and the digest of its bytes."""
+
+    uri: str
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that was asked about one image. The verdict follows from the checks and from nothing else."""
+    """Everything that was asked about one image. The verdict follows from the checks and from nothing else.
+
+    `about` is what it speaks for, the root or the platforms asked for; `inputs` all attestations that were looked at.
+    """
 
     reference: str
     digest: Digest | None
@@ -105,6 +116,9 @@ class Report:
     level: Level = Level(0, "nothing was verified")
     paths: tuple[Path, ...] = ()
     time: str = ""
+    policy: UsedPolicy | None = None
+    about: tuple[Digest, ...] = ()
+    inputs: tuple[Digest, ...] = ()
 
     @property
     def verdict(self) -> Status:
@@ -123,6 +137,11 @@ class Report:
         if self.verdict is Status.FAILED:
             return 1
         return 4 if any(check.reason == "unauthorised" for check in self.checks) else 3
+
+    @property
+    def rests_on_summary(self) -> bool:
+        """Whether another verifier's summary stood for the evidence."""
+        return any(check.id == "summary.accepted" for check in self.checks)
 
     @property
     def trouble(self) -> Check | None:
@@ -152,6 +171,7 @@ class Report:
                 {"platform": path.platform, "statement": str(path.statement), "digests": _texts(path.digests)}
                 for path in self.paths
             ],
+            **({"policy": {"uri": self.policy.uri, "digest": str(self.policy.digest)}} if self.policy else {}),
             "verifier": {"id": VERIFIER_ID, "version": __version__},
             "time": self.time,
         }

@@ -1,14 +1,15 @@
 """Taking evidence away never improves an answer: whoever can write to the registry gains nothing by deleting.
 
-To improve means to become passed; failed and unknown rank alike. The one exception is a test of its own.
+To improve means to become passed; failed and unknown rank alike. The one exception is a test of its own. Asked of every
+recording, with and without a policy; each is signed so that something is passed which can be lost.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -21,16 +22,31 @@ from attest.evidence.provenance import SLSA_V1
 from attest.evidence.statement import CI_JOB
 from attest.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.policy.expectations import Expectations
+from attest.policy.language.reading import read_policy
 from attest.policy.report import Status
+from attest.policy.roots import believed
 from attest.reference import Digest
-from attest.trust.keys import load_public_key, load_signing_key
-from attest.trust.signatures import Trust
-from attest.trust.signing import sign_statement
+from attest.trust.keys import PublicKey, load_public_key, load_signing_key
+from attest.trust.signing.statements import sign_statement
 from attest.verification import verify_reference
 from tests import images
 from tests.fake_store import FakeStore
 from tests.recordings.conftest import Signer
-from tests.recordings.expected import FEATURE, INITIAL, MAIN, ORIGIN, SERVED, TAG_OBJECT
+from tests.recordings.expected import (
+    BRANCH_AND_A_LOCAL_FILE,
+    DIRTY,
+    FEATURE,
+    FORGED,
+    INITIAL,
+    MAIN,
+    ORIGIN,
+    RECORDINGS,
+    SERVED,
+    TAG,
+    TAG_OBJECT,
+    WITH_A_CREDENTIAL,
+    Recording,
+)
 from tests.recordings.reading import Printed
 
 BY_THE_JOB: Final = ("--source-repository", ORIGIN, "--source-commit", MAIN, "--source-tag", "v2.0.0")
@@ -44,6 +60,7 @@ SIGNED: Final = {
     "dirty-check": ("--source-repository", ORIGIN),
     "named-ctx": BY_THE_JOB,
     "forged-vcs": (),
+    WITH_A_CREDENTIAL: ("--allow-build-arg", "TOKEN"),
 }
 QUESTIONS: Final = {
     "commit": Expectations(ORIGIN, MAIN),
@@ -93,6 +110,12 @@ class Registry:
     def hanging(self, statements: frozenset[str]) -> Iterator[Piece]:
         return (piece for piece in self.pieces if self.statement_of(piece) in statements)
 
+    @property
+    def losses(self) -> set[frozenset[Piece]]:
+        """Any one piece, and any one statement wherever it hangs."""
+        whole = {frozenset(self.hanging(frozenset({statement}))) for statement in self.statements}
+        return {frozenset({piece}) for piece in self.pieces} | whole
+
     def read(self, digest: str) -> Printed:
         document: Printed = json.loads(self.blobs[Digest.parse(digest)])
         return document
@@ -126,26 +149,119 @@ class Registry:
 
 
 def passes(store: FakeStore, signer: Signer, expected: Expectations) -> bool:
-    trust = Trust((load_public_key(str(signer.pub), {}),))
+    trust = believed(expected.policy, (key_in(str(signer.pub)),), (), None, {})
     return verify_reference(store, trust, expected).verdict is Status.PASSED
 
 
-# --- The property -----------------------------------------------------------------------------------------------------
+@cache
+def key_in(path: str) -> PublicKey:
+    return load_public_key(path, {})
 
 
-@pytest.mark.parametrize("name", SIGNED)
-@pytest.mark.parametrize("expected", QUESTIONS.values(), ids=QUESTIONS)
-def test_without_any_one_piece_nothing_passes_that_did_not_before(
-    name: str, expected: Expectations, signer: Signer
+# --- Every recording --------------------------------------------------------------------------------------------------
+
+POLICY: Final = """\
+schema = "policy.v1"
+signature_required = {signed}
+
+[[trust.keys]]
+key = "cosign.pub"
+
+[source]
+repository = "{repository}"
+{accepted}
+[build]
+types = ["{type}"]
+complete = {complete}
+
+[sbom]
+required = {sbom}
+formats = ["spdx"]
+"""
+ACCEPTED: Final = """
+[[source.accepted]]
+name = "context:127.0.0.1:5000/base:1"
+digest = "sha256:2c3751fb1e520d12f8df5030af2af3e4380a97903acff59b51f4ff0fa3777447"
+"""
+
+
+def is_replaced(recording: Recording) -> bool:
+    return recording.name == "syntax-max" or recording.context is BRANCH_AND_A_LOCAL_FILE
+
+
+def right(recording: Recording) -> Expectations:
+    """What is true of it and can be proven."""
+    if is_replaced(recording) or recording.name == "named-ctx":
+        return Expectations(signature_only=True)
+    said = {fact: str(value.value) for fact, value in recording.context.source.items()}
+    if recording.context is FORGED:
+        return Expectations(said["repository"], said["commit"])
+    return Expectations(recording.context.repository, "" if recording.context is DIRTY else recording.context.commit)
+
+
+def under_policy(recording: Recording, signer: Signer, **other: str) -> Expectations:
+    """What is true of it, demanded by a policy; `other` demands something else."""
+    repository = recording.context.source.get("repository")
+    demanded = {
+        "signed": "true",
+        "repository": str(repository.value) if repository else ORIGIN,
+        "accepted": ACCEPTED if recording.name == "named-ctx" else "",
+        "type": recording.form.build_type,
+        "complete": str(recording.context.complete).lower(),
+        "sbom": str(recording.sbom).lower(),
+    }
+    path = signer.folder / "policy.toml"
+    path.write_text(POLICY.format(**{**demanded, **other}))
+    return Expectations(policy=read_policy(str(path)))
+
+
+def registry_of(recording: Recording, signer: Signer, repository: Path) -> Registry:
+    where = repository if recording.context is TAG else None
+    arguments = BY_THE_JOB if not recording.context.source else SIGNED.get(recording.name, ())
+    return Registry(signer.signed(recording.name, *arguments, where=where))
+
+
+def answers_of(registry: Registry, order: Sequence[Piece], signer: Signer, expected: Expectations) -> list[bool]:
+    """What is answered when one piece after the other is taken away."""
+    return [passes(registry.keeping(frozenset(order[removed:])), signer, expected) for removed in range(len(order) + 1)]
+
+
+each_recording = pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.name)
+
+
+@each_recording
+def test_every_recording_passes_once_and_loses_that_with_its_evidence(
+    recording: Recording, signer: Signer, sample_repository: Path
 ) -> None:
-    registry = Registry(signer.signed(name, *SIGNED[name]))
+    registry = registry_of(recording, signer, sample_repository)
+    policy = under_policy(recording, signer)
+
+    assert passes(registry.keeping(frozenset(registry.pieces)), signer, policy) is not is_replaced(recording)
+    for expected, order in ((right(recording), registry.pieces), (policy, registry.pieces[::-1])):
+        answers = answers_of(registry, order, signer, expected)
+        assert answers == sorted(answers, reverse=True)
+        assert answers[0] or expected is policy
+        assert not answers[-1]
+
+
+@each_recording
+def test_without_any_one_piece_nothing_passes_that_did_not_before(
+    recording: Recording, signer: Signer, sample_repository: Path
+) -> None:
+    registry = registry_of(recording, signer, sample_repository)
     everything = frozenset(registry.pieces)
-    if passes(registry.keeping(everything), signer, expected):
-        return  # there is nothing to improve
+    other_policies = [
+        under_policy(recording, signer, signed="false", **other)
+        for other in ({"type": "https://example.test/another"}, {"complete": "true"}, {"sbom": "true"})
+    ]
+    for expected in (*QUESTIONS.values(), *other_policies):
+        if passes(registry.keeping(everything), signer, expected):
+            continue  # there is nothing to improve
+        improved = [less for less in registry.losses if passes(registry.keeping(everything - less), signer, expected)]
+        assert not improved
 
-    improved = [piece for piece in everything if passes(registry.keeping(everything - {piece}), signer, expected)]
 
-    assert not improved
+# --- Several pieces at once -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -184,31 +300,10 @@ def test_piece_after_piece_of_two_platforms_improves_nothing(
     registry = Registry(signer.signed("multiplatform", *SIGNED["multiplatform"]))
     order = data.draw(st.permutations(registry.pieces))
 
-    answers = [
-        passes(registry.keeping(frozenset(order[removed:])), signer, QUESTIONS[question])
-        for removed in range(len(order) + 1)
-    ]
+    answers = answers_of(registry, order, signer, QUESTIONS[question])
 
     assert answers == sorted(answers, reverse=True)
     assert not answers[-1]
-
-
-@pytest.mark.parametrize(
-    ("name", "question"),
-    [
-        ("local-v1-max", "tag"),
-        ("multiplatform", "commit"),
-        ("remote-v1-max-branch", "branch"),
-        ("dirty-check", "signature"),
-    ],
-)
-def test_some_answers_have_something_to_lose(name: str, question: str, signer: Signer) -> None:
-    """The property would hold as well if nothing ever passed."""
-    registry = Registry(signer.signed(name, *SIGNED[name]))
-    embedded = frozenset(piece for piece in registry.pieces if piece.embedded)
-
-    assert passes(registry.keeping(frozenset(registry.pieces)), signer, QUESTIONS[question])
-    assert not passes(registry.keeping(embedded), signer, QUESTIONS[question])
 
 
 @pytest.mark.parametrize("name", ["local-v1-max", "dirty-check"])

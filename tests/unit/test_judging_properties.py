@@ -28,7 +28,7 @@ from attest.oci.descriptor import IN_TOTO, OCI_INDEX, OCI_MANIFEST, Descriptor
 from attest.oci.document import encode, parse_object
 from attest.policy.expectations import Expectations
 from attest.trust.signatures import Trust
-from attest.trust.signing import SignedBundle
+from attest.trust.signing.statements import SignedBundle
 from attest.verification import verify
 from tests import images
 from tests.fake_store import FakeStore

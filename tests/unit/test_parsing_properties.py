@@ -29,7 +29,7 @@ from attest.oci.disk.layout import Layout
 from attest.reference import LayoutReference, parse_reference
 from attest.trust.authentication import authenticate
 from attest.trust.signatures import Trust
-from attest.trust.signing import sign_image
+from attest.trust.signing.statements import sign_image
 from tests import images
 from tests.fake_store import FakeStore
 

@@ -1,0 +1,230 @@
+"""SLSA verification summaries (VSA v1): writing what a report says, and accepting what another verifier wrote.
+
+A summary stands for the evidence only where the policy in use names its verifier, and only if that verifier judged by
+this very policy (SLSA v1.2, "Verification Summary Attestation"; docs/threats.md says what it is not good for).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from attest.errors import UsageError
+from attest.evidence.attestation import Evidence
+from attest.oci.document import Json, JsonObject, child, encode, strings, text
+from attest.oci.image import Image, PlatformImage
+from attest.policy.expectations import Expectations
+from attest.policy.policy import Policy, SummaryRules
+from attest.policy.report import VERIFIER_ID, Check, Report, Status
+from attest.policy.roots import load_root
+from attest.reference import Digest
+from attest.trust.authentication import VerifiedStatement, authenticate
+from attest.trust.identity import ExpectedIdentity
+from attest.trust.keys import PublicKey
+from attest.trust.signatures import Roots, Trust
+from attest.trust.signing.statements import statement_bytes
+
+SUMMARY: Final = "https://slsa.dev/verification_summary/v1"
+_SKEW: Final = timedelta(minutes=10)  # how far the clocks of two verifiers may be apart
+_LEVEL: Final = "SLSA_BUILD_LEVEL_"
+_SLSA_VERSION: Final = "1.2"
+
+
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Somebody whose summaries are accepted, and the keys and identities that sign them: never those of images."""
+
+    rules: SummaryRules
+    trust: Trust
+
+
+def load_verifiers(
+    policy: Policy, trust: Trust, roots: Roots | None, environ: Mapping[str, str]
+) -> tuple[Verifier, ...]:
+    """The policy's verifiers. Raises UsageError for a key or identity that is one of images too, InvalidKey.
+
+    It is one whether or not this call's flags left it in `trust`.
+    """
+    if not policy.summaries:
+        return ()
+    signing = (*trust.keys, *(load_root(root, environ) for root in policy.trust.keys))
+    of_images = {key.fingerprint for key in signing}
+    identities = (*trust.identities, *policy.trust.identities)
+    verifiers = []
+    for rules in policy.summaries:
+        keys = tuple(load_root(root, environ) for root in rules.keys)
+        shared = of_images & {key.fingerprint for key in keys}
+        if shared or any(_overlap(one, other) for one in rules.identities for other in identities):
+            raise UsageError(
+                f"{policy.uri}: {rules.verifier} signs its summaries as images are signed",
+                "Whoever signs images could then vouch that they were verified.",
+                "Give the verifier a key of its own.",
+            )
+        whose = Trust(keys, rules.identities, roots, trust.denied)
+        verifiers.append(Verifier(rules, whose))
+    return tuple(verifiers)
+
+
+def _overlap(one: ExpectedIdentity, other: ExpectedIdentity) -> bool:
+    """Whether they are the same, or one takes in the other; of two expressions it is told when somebody has signed."""
+    if one.issuer != other.issuer:
+        return False
+    if one.is_pattern and other.is_pattern:
+        return one.name == other.name
+    exact, any_ = (other, one) if one.is_pattern else (one, other)
+    return any_.accepts(exact.name, exact.issuer)
+
+
+def summary_of(report: Report) -> bytes:
+    """The statement (in-toto v1) that says what this report says, all that was looked at by digest.
+
+    Raises UsageError for a report without a policy, for one that decided nothing, since a summary knows no unknown, and
+    for one that rests on another's summary: summed up again it would be young for ever.
+    """
+    if report.policy is None:
+        raise UsageError("a verification summary names the policy that was applied", "", "Add --policy FILE.")
+    if not report.about or report.verdict is Status.UNKNOWN:
+        raise UsageError(f"{report.reference}: nothing was decided, so there is nothing to sum up")
+    if report.rests_on_summary:
+        raise UsageError(f"{report.reference}: the verdict rests on a summary, which cannot be summed up again")
+    passed = report.verdict is Status.PASSED
+    name, resource = _name(report.reference), _resource(report.reference)
+    inputs: list[Json] = [{"uri": f"{name}@{one}", "digest": _digest(one)} for one in report.inputs]
+    predicate: JsonObject = {
+        "verifier": {"id": VERIFIER_ID},
+        "timeVerified": report.time,
+        "resourceUri": resource,
+        "policy": {"uri": report.policy.uri, "digest": _digest(report.policy.digest)},
+        "inputAttestations": inputs,
+        "verificationResult": "PASSED" if passed else "FAILED",
+        "verifiedLevels": [f"{_LEVEL}{report.level.reached}" if passed else "FAILED"],
+        "slsaVersion": _SLSA_VERSION,
+    }
+    return statement_bytes(resource, report.about, SUMMARY, encode(predicate).decode())
+
+
+def accepted_summary(
+    image: Image,
+    selected: Sequence[PlatformImage],
+    evidence: Evidence,
+    verifiers: Sequence[Verifier],
+    trust: Trust,
+    expected: Expectations,
+    now: datetime,
+) -> Check | None:
+    """Does a verifier that the policy names say that all of this passed? Asked only where one says anything.
+
+    Explicit expectations need the evidence itself: for those nothing is accepted. Of each verifier what it said last
+    counts, and a failure where two things are as old; no verifier outweighs another one's failure.
+    """
+    policy = expected.policy
+    if policy is None or expected.is_explicit:
+        return None
+    said = [
+        (_verified_at(one), verifier, one)
+        for verifier in verifiers
+        for one in authenticate(image, evidence, verifier.trust).statements
+        if one.statement.predicate_type == SUMMARY
+        and not _signs_images(one, trust)
+        and not _obstacle(one, verifier, image, selected, expected, now)
+    ]
+    if not said:
+        return None
+    # Of each verifier what it said last, and of those a failure: nobody outweighs another.
+    last = {each[1].rules.verifier: each for each in sorted(said, key=lambda each: (each[0], not _is_passed(each[2])))}
+    _, verifier, one = min(last.values(), key=lambda each: _is_passed(each[2]))
+    origin, found = policy.origin("summaries"), (verifier.rules.verifier,)
+    if _is_passed(one):
+        summary = f"{verifier.rules.verifier} verified it by this policy"
+        return Check("summary.accepted", Status.PASSED, summary, origin=origin, found=found, evidence=(one.digest,))
+    summary = f"{verifier.rules.verifier} verified it by this policy, and it failed"
+    return Check("summary.accepted", Status.FAILED, summary, "summary-failed", origin=origin, evidence=(one.digest,))
+
+
+def _obstacle(
+    one: VerifiedStatement,
+    verifier: Verifier,
+    image: Image,
+    selected: Sequence[PlatformImage],
+    expected: Expectations,
+    now: datetime,
+) -> str:
+    """Why a summary says nothing here (VSA v1, "How to verify"), or ""."""
+    predicate, policy = one.statement.predicate, expected.policy
+    assert policy is not None  # noqa: S101 - asked of policies only
+    level, at = policy.build.level, _verified_at(one)
+    limit = verifier.rules.max_age
+    obstacles = {
+        "another verifier": text(child(predicate, "verifier"), "id") != verifier.rules.verifier,
+        "another policy": strings(child(predicate, "policy"), "digest").get("sha256") != policy.digest.hex,
+        "another resource": not _is_resource(text(predicate, "resourceUri"), image, policy),
+        "other platforms": not _is_about(one, selected),
+        "a time to come": at > now + _SKEW,
+        "too old": limit is not None and now - at > limit,
+        "no level": _is_passed(one) and _level(predicate) < level,
+    }
+    return next((why for why, holds in obstacles.items() if holds), "")
+
+
+def _is_about(one: VerifiedStatement, selected: Sequence[PlatformImage]) -> bool:
+    """To pass, it must speak for every platform; one that failed fails the image."""
+    spoken_for = [platform.digest in one.platforms for platform in selected]
+    return all(spoken_for) if _is_passed(one) else any(spoken_for)
+
+
+def _signs_images(one: VerifiedStatement, trust: Trust) -> bool:
+    """Whether who signed the summary is believed of images as well."""
+    signer = one.signer
+    if isinstance(signer, PublicKey):
+        return any(key.fingerprint == signer.fingerprint for key in trust.keys)
+    return any(identity.accepts(signer.identity, signer.issuer) for identity in trust.identities)
+
+
+def _is_passed(one: VerifiedStatement) -> bool:
+    return text(one.statement.predicate, "verificationResult") == "PASSED"
+
+
+def _verified_at(one: VerifiedStatement) -> datetime:
+    try:
+        found = datetime.fromisoformat(text(one.statement.predicate, "timeVerified"))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return datetime.max.replace(tzinfo=UTC)  # a time that cannot be read is never a time that has come
+
+
+def _level(predicate: JsonObject) -> int:
+    """The build level that was verified; a higher one includes the lower (SLSA v1.2, "Verified levels")."""
+    return max(_levels(predicate), default=0)
+
+
+def _levels(predicate: JsonObject) -> Iterator[int]:
+    levels = predicate.get("verifiedLevels")
+    for name in levels if isinstance(levels, list) else ():
+        number = name.removeprefix(_LEVEL) if isinstance(name, str) and name.startswith(_LEVEL) else ""
+        if number.isascii() and number.isdigit():
+            yield int(number[:2])
+
+
+def _is_resource(uri: str, image: Image, policy: Policy) -> bool:
+    """The same repository; and the same tag, where the policy ties the image's tag to anything."""
+    reference = image.reference
+    if policy.image_tag:
+        return reference.tag is not None and uri == f"{reference.name}:{reference.tag}"
+    return uri == reference.name or uri.startswith(f"{reference.name}:")
+
+
+def _resource(reference: str) -> str:
+    """Repository and tag: what the verdict is about besides the digest."""
+    return reference.partition("@sha")[0]
+
+
+def _name(reference: str) -> str:
+    resource = _resource(reference)
+    head, colon, tag = resource.rpartition(":")
+    return head if colon and "/" not in tag else resource
+
+
+def _digest(digest: Digest) -> dict[str, Json]:
+    return {digest.algorithm: digest.hex}
