@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "sbom": "attest.cli.sbom",
     "download": "attest.cli.download",
     "key": "attest.cli.key",
+    "policy": "attest.cli.policy",
     "demo": "attest.cli.demo",
 }
 

@@ -1,0 +1,1 @@
+"""How do we write down what we expect?"""
