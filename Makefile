@@ -78,11 +78,13 @@ $(eval $(call tool,buildkitd,buildkit,github.com/moby/buildkit/cmd/buildkitd,git
 $(eval $(call tool,buildctl,buildkit,github.com/moby/buildkit/cmd/buildctl,github.com/moby/buildkit))
 $(eval $(call tool,buildx,buildx,github.com/docker/buildx/cmd/buildx,github.com/docker/buildx))
 $(eval $(call tool,cosign,cosign,github.com/sigstore/cosign/v3/cmd/cosign))
+$(eval $(call tool,dockerfile-frontend,buildkit,github.com/moby/buildkit/frontend/dockerfile/cmd/dockerfile-frontend))
 $(eval $(call tool,fulcio,fulcio,github.com/sigstore/fulcio))
 $(eval $(call tool,rekor-server,rekor,github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix))
+$(eval $(call tool,sarif-validate,sarif,.))
 $(eval $(call tool,timestamp-server,timestamp,github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server))
 
-tools: $(TOOLS) system-tools ## build BuildKit, two registries, crane, cosign and a Sigstore for the end-to-end tests
+tools: $(TOOLS) system-tools ## build BuildKit, two registries, crane, cosign, a Sigstore and a SARIF validator for the tests
 
 system-tools:
 	@tests/tools/system-packages

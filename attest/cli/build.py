@@ -131,7 +131,7 @@ def command(
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication, write_sbom
     from attest.publishing import publish
-    from attest.trust.signing import signer_of
+    from attest.trust.signing.statements import signer_of
 
     # Everything that can be refused is refused before the build: a build may take half an hour.
     targets = tuple(parse_reference(tag) for tag in tags)

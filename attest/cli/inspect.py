@@ -57,7 +57,8 @@ def command(
         except StoreError as error:  # one image that cannot be read does not hide the others
             say(f"attest: {error}")
             codes.add(error.exit_code)
-    from attest.cli.rendering import as_json, render_inspections
+    from attest.cli.inspection_text import render_inspections
+    from attest.cli.reports.documents import as_json
 
     if form == "json" and shown:
         document: Json = shown[0] if len(references) == 1 else list(shown)

@@ -7,8 +7,8 @@ import os
 import click
 
 from attest.cli.options import stated
-from attest.trust.generation import ALGORITHMS, pair_of_files, write_key_pair
 from attest.trust.passwords import choose_password
+from attest.trust.signing.generation import ALGORITHMS, pair_of_files, write_key_pair
 
 
 @click.group("key", short_help="Make a key pair.")

@@ -16,6 +16,7 @@ from attest.oci.interface import Store
 from attest.reference import ImageReference, Platform
 
 if TYPE_CHECKING:
+    from attest.trust.certified.certificates import TrustedRoots
     from attest.trust.identity import ExpectedIdentity
 
 WORST = (1, 4, 3, 0)  # exit codes of several images: the first of these that occurs
@@ -56,6 +57,11 @@ def identity_options(command: F) -> F:
             type=click.Path(dir_okay=False, path_type=Path),
             help="Authorities and logs of your own Sigstore (trusted_root.json), instead of the public ones.",
         ),
+        click.option(
+            "--update-trusted-root",
+            is_flag=True,
+            help="Fetch the public Sigstore's root of today first; otherwise the one that was installed is used.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -71,6 +77,42 @@ def parse_identities(exact: str | None, pattern: str | None, issuer: str | None)
     from attest.trust.identity import ExpectedIdentity
 
     return (ExpectedIdentity(exact or pattern or "", issuer or "", is_pattern=bool(pattern)),)
+
+
+def offline_option(command: F) -> F:
+    """Forbids, and so decides neither trust nor expectation."""
+    text = "Ask nobody but the registry, and refuse what would have to."
+    return click.option("--offline", is_flag=True, envvar="ATTEST_OFFLINE", help=text)(command)
+
+
+def require_askable(keys: tuple[str, ...], path: Path | None, update_trusted_root: bool, offline: bool) -> None:
+    """Refuse what would ask whom it must not, before anybody is asked. Raises UsageError."""
+    if update_trusted_root and offline:
+        raise UsageError("--update-trusted-root and --offline exclude each other")
+    if update_trusted_root and path is not None:
+        remedy = "Only the public Sigstore's root is fetched; a file is as new as whoever wrote it."
+        raise UsageError("--update-trusted-root and --trusted-root exclude each other", "", remedy)
+    if offline:
+        from attest.trust.held.kms import is_address
+
+        for key in filter(is_address, keys):
+            remedy = f"Export its public key once (cosign public-key --key {key}), and give the file."
+            raise UsageError(f"--offline: --key {key} would be asked of a service", "", remedy)
+
+
+def load_roots(path: Path | None, update_trusted_root: bool) -> TrustedRoots:
+    """What certificates are checked against, known to be usable. Raises UsageError, StoreError."""
+    if update_trusted_root:
+        from attest.trust.certified.refresh import refreshed_roots
+
+        roots = refreshed_roots()
+        click.echo(f"attest: the public Sigstore's root of today lies in {roots.path}", err=True)
+        return roots
+    from attest.trust.certified.certificates import TrustedRoots
+
+    roots = TrustedRoots(path)
+    roots.require_usable()
+    return roots
 
 
 def source_options(command: F) -> F:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from attest.attaching import Attached
 from attest.ci.source import JobSource
 from attest.cli.main import plain
 from attest.cli.options import write_output
-from attest.cli.rendering import render_reports
+from attest.cli.reports.text import render_text
 from attest.errors import UsageError
 from attest.evidence.provenance import PROVENANCE_TYPES
 from attest.evidence.statement import CI_JOB, COSIGN_SIGN, CYCLONEDX_BOM
-from attest.publishing import Attached, Publication
+from attest.publishing import Publication
 from attest.reference import Digest
 
 _NAMES = {
@@ -39,7 +40,7 @@ def show_publication(publication: Publication, signer: str) -> None:
         by_key = any(trusted.kind == "key" for trusted in publication.report.trusted)
         how = "with the public key" if by_key else "who believes this identity"
         click.echo(f"\nRead back and verified as a stranger {how} would:\n")
-        click.echo(render_reports([publication.report], "text"), nl=False)
+        click.echo(render_text([publication.report]), nl=False)
     for note in publication.notes:
         click.echo(f"attest: note: {plain(note)}", err=True)
 

@@ -54,7 +54,7 @@ def command(
     from attest.ci.source import source_of_this_job
     from attest.cli.publication import say_source, show_publication
     from attest.publishing import publish, sign_only
-    from attest.trust.signing import signer_of
+    from attest.trust.signing.statements import signer_of
 
     stated = stated_source(ctx)
     if signature_only and stated:

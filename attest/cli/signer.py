@@ -16,10 +16,10 @@ from attest.errors import UsageError
 from attest.reference import Digest
 
 if TYPE_CHECKING:
-    from attest.trust.identity_token import IdentityToken
     from attest.trust.keys import PublicKey, SigningKey
-    from attest.trust.signing import Signer
-    from attest.trust.sigstore_instance import Instance
+    from attest.trust.signing.identity_token import IdentityToken
+    from attest.trust.signing.sigstore_instance import Instance
+    from attest.trust.signing.statements import Signer
 
 _NO_LOG: Final = "--keyless is worth nothing without a log; leave out --tlog-upload=false"
 
@@ -103,9 +103,9 @@ def signer_for(
 
 
 def _logged(key: SigningKey, trust_config: Path | None) -> SignerFor:
-    from attest.trust.key_log import LoggedKeySigner, require_loggable
     from attest.trust.patience import PATIENCE
-    from attest.trust.sigstore_instance import load_instance
+    from attest.trust.signing.key_log import LoggedKeySigner, require_loggable
+    from attest.trust.signing.sigstore_instance import load_instance
 
     instance = load_instance(trust_config, PATIENCE)
     require_loggable(key, instance)
@@ -113,10 +113,10 @@ def _logged(key: SigningKey, trust_config: Path | None) -> SignerFor:
 
 
 def _keyless(identity_token: str | None, trust_config: Path | None) -> SignerFor:
-    from attest.trust.identity_token import find_token
-    from attest.trust.keyless import KeylessSigner
     from attest.trust.patience import PATIENCE
-    from attest.trust.sigstore_instance import load_instance
+    from attest.trust.signing.identity_token import find_token
+    from attest.trust.signing.keyless import KeylessSigner
+    from attest.trust.signing.sigstore_instance import load_instance
 
     is_person = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty() and not os.environ.get("CI")
     ask = find_token(os.environ, identity_token, is_person=is_person)

@@ -2,89 +2,70 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from attest.cli.options import (
-    WORST,
-    evidence_options,
-    identity_options,
-    parse_identities,
-    parse_platforms,
-    platform_option,
-    reach,
-    read_files,
-    source_options,
-    stated,
-    store_options,
-)
+from attest.cli.believing import Believed, belief_options
+from attest.cli.expecting import expectation_options
+from attest.cli.options import WORST, evidence_options, reach, read_files, store_options
+from attest.cli.peeling import tag_options
+from attest.cli.reports.forms import ReportFile, report_options, show_reports
+from attest.cli.summing import SummaryWanted, summary_options
 from attest.policy.expectations import Expectations
 from attest.reference import parse_reference
+
+if TYPE_CHECKING:
+    from attest.policy.corroboration import TagObjects
 
 
 @click.command("verify", short_help="Check an image against the expected source.")
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option(
-    "--key",
-    "keys",
-    metavar="FILE",
-    multiple=True,
-    callback=stated,
-    help="A public key whose holder you believe (repeatable).",
-)
-@identity_options
-@source_options
-@click.option("--signature-only", is_flag=True, help="Ask for a signature over the image and nothing of its source.")
-@platform_option
+@belief_options
+@expectation_options
 @evidence_options
-@click.option("--format", "form", type=click.Choice(["text", "json", "jsonl"]), default="text", show_default=True)
+@tag_options
+@report_options
+@summary_options
 @store_options
 def command(
     images: tuple[str, ...],
-    keys: tuple[str, ...],
-    certificate_identity: str | None,
-    certificate_identity_regexp: str | None,
-    certificate_oidc_issuer: str | None,
-    trusted_root: Path | None,
-    source_repository: str,
-    source_commit: str,
-    source_tag: str,
-    source_branch: str,
-    signature_only: bool,
-    platforms: tuple[str, ...],
+    who: Believed,
+    expected: Expectations,
     evidence_files: tuple[Path, ...],
+    tags_from: Callable[..., TagObjects],
     form: str,
+    report_files: tuple[ReportFile, ...],
+    summary: SummaryWanted,
     insecure_registries: tuple[str, ...],
     registry_ca_file: Path | None,
 ) -> int:
     """Check that IMAGE was built from the expected source, and say who vouches for it.
 
     IMAGE is HOST/REPOSITORY[:TAG][@DIGEST] or oci-layout:PATH[:TAG|@DIGEST]. Nothing passes by default: say whom you
-    believe (--key, or --certificate-identity with its issuer) and what you expect (--source-…, or --signature-only).
+    believe (--key, or --certificate-identity with its issuer) and what you expect (--source-…, or --signature-only),
+    or name a --policy that says both.
     """
     references = [parse_reference(image) for image in images]
-    expected = Expectations(
-        source_repository, source_commit, source_tag, source_branch, signature_only, parse_platforms(platforms)
-    )
-    from attest.cli.rendering import render_reports, show_trouble
-    from attest.trust.certificates import TrustedRoots
-    from attest.trust.keys import load_public_key
-    from attest.trust.signatures import Trust
+    summary.require_possible(images, expected.policy is not None)
+    for file in report_files:
+        file.require_place()
+    files = read_files(evidence_files)
+    tag_objects = tags_from(expected, offline=who.offline)
+    trust, verifiers = who.with_policy(expected.policy)
     from attest.verification import verify_reference
 
-    identities = parse_identities(certificate_identity, certificate_identity_regexp, certificate_oidc_issuer)
-    roots = TrustedRoots(trusted_root) if identities else None
-    if roots is not None:
-        roots.require_usable()
-    trust = Trust(tuple(load_public_key(key, os.environ) for key in keys), identities, roots)
-    files = read_files(evidence_files)
     reports = [
-        verify_reference(reach(reference, insecure_registries, registry_ca_file), trust, expected, files)
+        verify_reference(
+            reach(reference, insecure_registries, registry_ca_file), trust, expected, files, verifiers, tag_objects
+        )
         for reference in references
     ]
-    click.echo(render_reports(reports, form), nl=False)
-    show_trouble(reports)
-    codes = {report.exit_code for report in reports}
+    codes = show_reports(reports, form, report_files)
+    if len(references) == 1 and reports[0].digest is not None:
+        pinned = references[0].at(reports[0].digest)
+        summary.write(reports[0], partial(reach, pinned, insecure_registries, registry_ca_file))
     return next(code for code in WORST if code in codes)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from attest.cli.rendering import render_inspections, render_reports
+from attest.cli.inspection_text import render_inspections
+from attest.cli.reports.documents import render_json
+from attest.cli.reports.text import render_text
 from attest.evidence.collect import fetch
 from attest.evidence.inspection import inspection
 from attest.oci.image import load_image
 from attest.policy.expectations import Expectations
 from attest.trust.signatures import Trust
-from attest.trust.signing import SignedBundle
+from attest.trust.signing.statements import SignedBundle
 from attest.verification import verify_reference
 from tests import images
 
@@ -36,7 +38,7 @@ def test_no_control_character_reaches_the_terminal() -> None:
     report = verify_reference(pushed.store, Trust((images.new_key().public,)), Expectations(commit=images.COMMIT))
     image, evidence = fetch(pushed.store)
 
-    shown = render_reports([report], "text") + render_inspections([inspection(image, evidence)])
+    shown = render_text([report]) + render_inspections([inspection(image, evidence)])
 
     assert "PASSED" in shown
     assert CLEAR not in shown
@@ -45,7 +47,7 @@ def test_no_control_character_reaches_the_terminal() -> None:
 
 def test_json_says_exactly_what_was_found() -> None:
     image = load_image(hostile().store)
-    document = json.loads(render_reports([verify_reference(hostile().store, Trust(), Expectations())], "json"))
+    document = json.loads(render_json([verify_reference(hostile().store, Trust(), Expectations())]))
     assert document["image"]["platforms"] == [f"{CLEAR}/amd64"] == [str(image.platforms[0].platform)]
 
 
