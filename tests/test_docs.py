@@ -12,6 +12,7 @@ import click
 import pytest
 
 from attest.cli.main import attest
+from tests.e2e.test_signature_formats import BY_ATTEST, BY_COSIGN
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -61,3 +62,11 @@ def test_checks_and_reasons_are_the_schema_s() -> None:
     assert {name for cell in first.findall(reasons) for name in re.findall("`([^`]+)`", cell)} == set(
         schema["reason"]["enum"]
     )
+
+
+def test_each_cell_of_the_table_of_signatures_is_tried_by_a_test() -> None:
+    page = (ROOT / "docs" / "signatures.md").read_text()
+    table = page[page.index("| signed with |") :].partition("\n\n")[0]
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines())
+    shown = {(*row[:3], what): judge for row in rows for what, judge in zip(head[3:], row[3:], strict=True)}
+    assert shown == {**dict.fromkeys(BY_COSIGN, "attest"), **dict.fromkeys(BY_ATTEST, "cosign")}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import platform
+import shutil
 import tarfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from attest.cli.demo import RECORDING
+from attest.oci.descriptor import IN_TOTO
+from tests.cli.layouts import Layout
 from tests.e2e.stand import environment, missing, program, run, tool
 
 ORIGIN: Final = "https://git.example.test/acme/app.git"
+OTHER_ORIGIN: Final = "https://git.example.test/acme/other.git"
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 _APPLETS: Final = ("cat", "cp", "date", "echo", "env", "ls", "mkdir", "mv", "rm", "sh", "sleep", "test", "true")
@@ -53,6 +58,17 @@ def push_scanner(base_image: str, folder: Path) -> str:
     run(crane, "append", "--base", base_image, "--new_layer", layer, "--new_tag", reference, env=env)
     run(crane, "mutate", "--entrypoint", "/bin/scanner", "--tag", reference, reference, env=env)
     return reference
+
+
+def push_frontend(reference: str, folder: Path) -> None:
+    """Push BuildKit's own Dockerfile frontend under this name."""
+    layer = folder / "frontend.tar"
+    with tarfile.open(layer, "w") as archive:
+        _add(archive, "bin/frontend", tool("dockerfile-frontend").read_bytes(), 0o755)
+    crane, env = tool("crane"), environment(folder)
+    run(crane, "append", "--oci-empty-base", "--new_layer", layer, "--new_tag", reference, env=env)
+    options = ("--entrypoint", "/bin/frontend", "--set-platform", host_platform())
+    run(crane, "mutate", *options, "--tag", reference, reference, env=env)
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes, mode: int) -> None:
@@ -115,6 +131,29 @@ _STATEMENT: Final = {
 }
 
 
+# --- an image of two platforms ----------------------------------------------------------------------------------------
+
+
+def two_platforms(path: Path) -> Layout:
+    """The recorded image and the same for another architecture, each with the provenance that BuildKit embedded."""
+    layout = Layout.copy(RECORDING, path)
+    index = layout.read(layout.image)
+    image, attestations = index["manifests"]
+    manifest, held = layout.read(image["digest"]), layout.read(attestations["digest"])
+    config = {**layout.read(manifest["config"]["digest"]), "architecture": "arm64"}
+    described = layout.write({**config, "mediaType": manifest["config"]["mediaType"]})
+    other = layout.write({**manifest, "config": described})
+    statement = json.dumps(layout.read(held["layers"][0]["digest"]))
+    about = json.loads(statement.replace(image["digest"].partition(":")[2], other["digest"].partition(":")[2]))
+    layer = {**held["layers"][0], **layout.write({**about, "mediaType": IN_TOTO})}
+    beside = layout.write({**held, "layers": [layer], "subject": other})
+    reference = attestations["annotations"] | {"vnd.docker.reference.digest": other["digest"]}
+    arm64 = {**other, "platform": {"architecture": "arm64", "os": "linux"}}
+    more = [arm64, {**attestations, **beside, "annotations": reference}]
+    layout.list(layout.write({**index, "manifests": [image, attestations, *more]}))
+    return layout
+
+
 # --- the repository ---------------------------------------------------------------------------------------------------
 
 
@@ -130,6 +169,11 @@ class Repository:
     def git(self, *arguments: str) -> str:
         """Run git in it; what it prints, without the last newline."""
         return _git(self.path, *arguments)
+
+    def copy(self, path: Path) -> Repository:
+        """The same checkout once more, to be spoiled."""
+        shutil.copytree(self.path, path)
+        return replace(self, path=path)
 
 
 def make_repository(path: Path, base_image: str) -> Repository:
@@ -149,6 +193,15 @@ def make_repository(path: Path, base_image: str) -> Repository:
     _git(path, "tag", "--annotate", "--message=First release", "v1.0.0")
     commit, tag, older = _git(path, "rev-parse", "HEAD", "refs/tags/v1.0.0", "refs/tags/v0.9.0").split()
     return Repository(path, commit, tag, older)
+
+
+def spoil(repository: Repository, folder: Path) -> None:
+    """Copies that lie: `forged` has another origin, `dirty` other content; of `lying`'s git was told not to look."""
+    repository.copy(folder / "forged").git("remote", "set-url", "origin", OTHER_ORIGIN)
+    repository.copy(folder / "lying").git("update-index", "--assume-unchanged", "hello.txt")
+    repository.copy(folder / "dirty")
+    for spoiled in ("lying", "dirty"):
+        (folder / spoiled / "hello.txt").write_text("goodbye\n")
 
 
 def _commit(path: Path, message: str) -> None:

@@ -1,7 +1,7 @@
 """A real Sigstore on loopback: Fulcio, Rekor v2 and a timestamp authority as upstream builds them.
 
-Ours are the OIDC issuer, which hands out tokens shaped like GitLab's, and the certificate log, since no such server
-builds from the Go proxy alone.
+Ours are the OIDC issuer, which hands out tokens shaped like GitLab's, the certificate log and a Rekor v1 for cosign's
+old form, since no such servers build from the Go proxy alone.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from tests.authority import Key, key_id, new_key, spki, text
 from tests.e2e.stand import free_port, serving, tool
 from tests.sigstore import der
 from tests.sigstore.claims import gitlab_token
+from tests.sigstore.logs import NAME_V1, LogV1
 
 _POISON: Final = der.oid("1.3.6.1.4.1.11129.2.4.3")
 _EXTENSIONS: Final = 0xA3
@@ -38,11 +39,12 @@ _SUBJECT: Final = {"organization": "example", "commonName": "stand"}
 
 @dataclass
 class Ours:
-    """The OIDC issuer and the certificate log; `url` is the address of both."""
+    """The OIDC issuer and both logs; `url` is the address of all."""
 
     url: str = ""
     oidc_key: Key = field(default_factory=new_key)
     ct_key: Key = field(default_factory=new_key)
+    old_log: LogV1 = field(default_factory=LogV1)
 
     def token(self, **claims: Any) -> str:
         """An identity token of a GitLab job."""
@@ -119,19 +121,41 @@ class Sigstore:
         """For --trust-config."""
         return self.folder / "trust_config.json"
 
+    @property
+    def signing_config_file(self) -> Path:
+        """For cosign's --signing-config."""
+        return self.folder / "signing_config.json"
+
+    @property
+    def targets(self) -> dict[str, str]:
+        """The variables by which cosign is told of the same keys where it signs in its old form."""
+        names = {"SIGSTORE_ROOT_FILE": "root", "SIGSTORE_CT_LOG_PUBLIC_KEY_FILE": "ct"}
+        names["SIGSTORE_REKOR_PUBLIC_KEY"] = "old_log"
+        return {variable: str(self.folder / f"{name}.pem") for variable, name in names.items()}
+
     def write_files(self) -> None:
-        """Write both files, from what the services say of themselves."""
+        """Write all files, from what the services say of themselves."""
         root = self._trusted_root()
         kind = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
         config = {"mediaType": kind, "trustedRoot": root, "signingConfig": self._signing_config()}
         self.trusted_root_file.write_text(json.dumps(root))
         self.trust_config_file.write_text(json.dumps(config))
+        self.signing_config_file.write_text(json.dumps(config["signingConfig"]))
+        (self.folder / "root.pem").write_text("".join(self._chain()))
+        for name, key in {"ct": self.ours.ct_key, "old_log": self.ours.old_log.key}.items():
+            pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            (self.folder / f"{name}.pem").write_bytes(pem)
+
+    def _chain(self) -> list[str]:
+        """Fulcio's certificates in PEM."""
+        chains = json.loads(_get(f"{self.fulcio}/api/v2/trustBundle"))["chains"]
+        certificates: list[str] = chains[0]["certificates"]
+        return certificates
 
     def _trusted_root(self) -> dict[str, Any]:
-        chains = json.loads(_get(f"{self.fulcio}/api/v2/trustBundle"))["chains"]
-        authority = [x509.load_pem_x509_certificate(pem.encode()) for pem in chains[0]["certificates"]]
+        authority = [x509.load_pem_x509_certificate(pem.encode()) for pem in self._chain()]
         clock = x509.load_pem_x509_certificates(_get(f"{self.timestamps}/certchain"))
-        public = self.rekor_key.public_key()
+        public, old = self.rekor_key.public_key(), self.ours.old_log.key
         note = b"127.0.0.1\n\1" + public.public_bytes(Encoding.Raw, PublicFormat.Raw)
         rekor = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return {
@@ -140,7 +164,10 @@ class Sigstore:
             "ctlogs": [
                 _log(self.ours.url, spki(self.ours.ct_key), "PKIX_ECDSA_P256_SHA_256", key_id(self.ours.ct_key))
             ],
-            "tlogs": [_log(self.rekor, rekor, "PKIX_ED25519", hashlib.sha256(note).digest())],
+            "tlogs": [
+                _log(self.rekor, rekor, "PKIX_ED25519", hashlib.sha256(note).digest()),
+                _log(f"https://{NAME_V1}", spki(old), "PKIX_ECDSA_P256_SHA_256", key_id(old)),
+            ],
             "timestampAuthorities": [_authority(self.timestamps, clock)],
         }
 
@@ -206,10 +233,20 @@ def _ours() -> Iterator[Ours]:
             self._answer(ours.discovery() if self.path.endswith("openid-configuration") else ours.keys())
 
         def do_POST(self) -> None:
-            self._answer(ours.add_pre_chain(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if self.path.endswith("log/entries"):
+                # Of an image signature it keeps what it is told.
+                keep = ours.old_log.keep if asked["kind"] == "hashedrekord" else ours.old_log.add
+                entry = keep(asked)
+                # Go's client of Rekor v1 insists on both.
+                self._answer(entry, 201, ETag=next(iter(entry)), Location=f"{self.path}/{next(iter(entry))}")
+            else:
+                self._answer(ours.add_pre_chain(asked))
 
-        def _answer(self, document: dict[str, Any]) -> None:
-            self.send_response(200)
+        def _answer(self, document: dict[str, Any], status: int = 200, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.write(json.dumps(document).encode())
