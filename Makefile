@@ -19,10 +19,10 @@ demo: $(VENV) ## build, sign and verify an image on this machine, and see a tamp
 	@.venv/bin/attest demo
 
 test: $(VENV) lint types ## everything that CI checks: lint, types, all tests (root runs BuildKit too)
-	@.venv/bin/pytest
+	@.venv/bin/pytest --numprocesses=2 --dist=loadfile
 
 unit: $(VENV) ## the tests that need neither tools nor root
-	@.venv/bin/pytest -m "not e2e"
+	@.venv/bin/pytest --numprocesses=2 --dist=loadfile -m "not e2e"
 
 lint: $(VENV) ## ruff: rules and format
 	@.venv/bin/ruff check --quiet

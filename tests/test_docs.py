@@ -29,9 +29,14 @@ def commands() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("page", "line"), list(commands()))
 def test_every_command_shown_is_one_that_attest_understands(page: str, line: str) -> None:
-    name, *arguments = shlex.split(line)[1:]
-    command = attest.get_command(click.Context(attest), name)
-    assert command is not None, name
+    command: click.Command = attest
+    context = click.Context(attest)
+    name, *arguments = shlex.split(line)
+    while isinstance(command, click.Group):  # `attest policy check` is two names deep
+        name, *arguments = arguments
+        found = command.get_command(context, name)
+        assert found is not None, name
+        command = found
     command.make_context(name, arguments)
 
 
@@ -43,6 +48,23 @@ def test_there_are_commands_to_check() -> None:
 def test_every_link_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitLab and GitHub make them of headings."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+        assert anchor in anchors(page.parent / target if target else page), f"{target}#{anchor}"
+
+
+def test_every_attack_that_is_tried_stands_among_the_threats() -> None:
+    told = re.findall(r"`tests/attacks/(test_\w+\.py)`", (ROOT / "docs" / "threats.md").read_text())
+    assert set(told) == {path.name for path in (ROOT / "tests" / "attacks").glob("test_*.py")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from urllib.parse import parse_qsl
 
 from attest.evidence.buildkit_request import Parameter, Replacement, layers, parameters, replacements
-from attest.evidence.repository import without_credentials
+from attest.evidence.repository import same_repository, without_credentials
 from attest.evidence.statement import Statement
 from attest.oci.document import JsonObject, child, children, strings, text
 
@@ -28,6 +28,10 @@ HEADS: Final = "refs/heads/"
 FULL_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BUILDKIT_V02: Final = "https://mobyproject.org/buildkit@v1#metadata"
 _HERMETIC_V02: Final = "https://mobyproject.org/buildkit@v1#hermetic"
+_WORKFLOWS: Final = (
+    "https://actions.github.io/buildtypes/workflow/v1",
+    "https://slsa-framework.github.io/github-actions-buildtypes/workflow/v1",
+)
 _GENERATORS: Final = "https://github.com/slsa-framework/slsa-github-generator/"
 # A git address may say its ref in the query instead of the fragment; what each key means, the first one that is there.
 _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
@@ -115,6 +119,7 @@ def _read_v1(statement: Statement) -> Provenance:
     definition = child(predicate, "buildDefinition")
     metadata = child(predicate, "runDetails", "metadata")
     external = child(definition, "externalParameters")
+    dependencies = _dependencies(definition, "resolvedDependencies")
     request = child(external, "request")
     config = child(external, "configSource")
     return Provenance(
@@ -125,9 +130,12 @@ def _read_v1(statement: Statement) -> Provenance:
         text(metadata, "startedOn"),
         text(metadata, "finishedOn"),
         "max" if child(definition, "internalParameters", "buildConfig") else "min",
-        _dependencies(definition, "resolvedDependencies"),
+        dependencies,
         child(metadata, "buildkit_completeness").get("resolvedDependencies") is True,
-        tuple(_sources(config, request, child(metadata, "buildkit_metadata", "vcs"))),
+        (
+            *_sources(config, request, child(metadata, "buildkit_metadata", "vcs")),
+            *_of_workflow(text(definition, "buildType"), child(external, "workflow"), dependencies),
+        ),
         replacements(text(definition, "buildType"), config, request, is_git=_is_git(config)),
         parameters(text(definition, "buildType"), request, external, text(config, "path"), _directory(config)),
         child(metadata, "buildkit_completeness").get("request") is True,
@@ -180,6 +188,17 @@ def _sources(config: JsonObject, request: JsonObject, vcs: JsonObject) -> Iterat
             commit=revision.removesuffix("-dirty"),
             dirty=revision.endswith("-dirty"),
         )
+
+
+def _of_workflow(build_type: str, workflow: JsonObject, dependencies: Iterable[Dependency]) -> Iterator[Source]:
+    """GitHub's own attestations: the workflow's repository and ref, and the commit among the dependencies."""
+    repository = text(workflow, "repository")
+    if build_type not in _WORKFLOWS or not repository:
+        return
+    for dependency in dependencies:
+        commit = dependency.digests.get("gitCommit", "")
+        if FULL_COMMIT.fullmatch(commit) and same_repository(git_context(dependency.uri, {}).repository, repository):
+            yield Source("builder", without_credentials(repository), commit=commit, ref=text(workflow, "ref"))
 
 
 def _based(sources: Iterable[Source], predicate: JsonObject) -> Iterator[Source]:

@@ -7,10 +7,12 @@ old form, since no such servers build from the Go proxy alone.
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import http.client
 import json
 import struct
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -331,8 +333,16 @@ def _timestamps(folder: Path) -> Iterator[str]:
     options = [f"--port={port}", "--host=127.0.0.1", "--scheme=http", "--timestamp-signer=memory"]
     url = f"http://127.0.0.1:{port}"
     options.append("--disable-ntp-monitoring")
-    with serving(tool("timestamp-server"), "serve", *options, folder=folder, answers=_answers(f"{url}/ping")):
+    with _alone(), serving(tool("timestamp-server"), "serve", *options, folder=folder, answers=_answers(f"{url}/ping")):
         yield f"{url}/api/v1/timestamp"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """timestamp-server takes port 2112 for its metrics, whatever it is told: one at a time on a machine."""
+    with (Path(tempfile.gettempdir()) / "attest-tests-timestamp-server.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _answers(url: str) -> Callable[[], bool]:

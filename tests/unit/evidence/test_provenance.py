@@ -124,3 +124,32 @@ def test_a_dirty_tree_is_seen_and_a_clean_one_is_not_claimed() -> None:
 
 def test_credentials_of_a_repository_are_not_repeated() -> None:
     assert "secret" not in str(read(images.local_build(repository="https://u:secret@git.example.test/a.git")).sources)
+
+
+def github_attestation(**workflow: str) -> Provenance:
+    """As actions/attest-build-provenance writes it."""
+    said = {"repository": "https://github.com/acme/app", "ref": "refs/tags/v1.0.0", "path": ".github/workflows/a.yml"}
+    predicate = {
+        "buildDefinition": {
+            "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+            "externalParameters": {"workflow": {**said, **workflow}},
+            "resolvedDependencies": [
+                {"uri": "git+https://github.com/acme/app@refs/tags/v1.0.0", "digest": {"gitCommit": images.COMMIT}},
+                {"uri": "git+https://github.com/acme/other@refs/heads/main", "digest": {"gitCommit": "0" * 40}},
+            ],
+        },
+        "runDetails": {"builder": {"id": "https://github.com/acme/app/.github/workflows/a.yml@refs/tags/v1.0.0"}},
+    }
+    return read(predicate)
+
+
+def test_githubs_own_attestation_names_the_workflows_repository_commit_and_ref() -> None:
+    (source,) = github_attestation().sources
+    assert (source.written_by, source.repository) == ("builder", "https://github.com/acme/app")
+    assert (source.commit, source.ref) == (images.COMMIT, "refs/tags/v1.0.0")
+
+
+def test_a_commit_of_another_repository_than_the_workflows_is_not_its_commit() -> None:
+    (source,) = github_attestation(repository="https://github.com/acme/other").sources
+    assert source.commit == "0" * 40
+    assert github_attestation(repository="https://github.com/acme/third").sources == ()

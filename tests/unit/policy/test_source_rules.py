@@ -333,3 +333,26 @@ def test_every_question_about_the_source_is_open_where_part_of_it_is_replaced() 
 
     ids = ("source.repository", "source.commit", "source.branch", "source.clean")
     assert answers(report) == dict.fromkeys(ids, "source-replaced")
+
+
+def test_githubs_own_attestation_proves_its_source_once_its_build_type_is_accepted() -> None:
+    github = "https://actions.github.io/buildtypes/workflow/v1"
+    workflow = {"repository": images.REPOSITORY, "ref": f"refs/tags/{images.TAG}", "path": ".github/workflows/a.yml"}
+    uri = f"git+{images.REPOSITORY}@refs/tags/{images.TAG}"
+    build = {
+        "buildDefinition": {
+            "buildType": github,
+            "externalParameters": {"workflow": workflow},
+            "resolvedDependencies": [{"uri": uri, "digest": {"gitCommit": images.COMMIT}}],
+        },
+        "runDetails": {"builder": {"id": IDENTITY}},
+    }
+    rules = replace(COMMITTED, repository=HERE, tags=patterns(images.TAG))
+    assert set(answers(by_certificate(build).ask(policy(source=rules))).values()) == {"source-replaced"}
+
+    report = by_certificate(build).ask(policy(source=rules, build=BuildRules(types=patterns(github))))
+
+    assert report.verdict is PASSED
+    assert {the(report, name).vouched_by for name in ("source.repository", "source.commit", "source.tag")} == {
+        "certificate"
+    }
