@@ -15,7 +15,7 @@ from attest.cli.main import attest
 from tests.e2e.test_signature_formats import BY_ATTEST, BY_COSIGN
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("[A-Z]*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"```(?:sh|console)\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^(?:\$ )?(attest (?:.*\\\n)*.*)$", re.MULTILINE)
 
