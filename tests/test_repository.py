@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from string import Template
 from typing import Final
 
 import pytest
@@ -19,9 +23,18 @@ from packaging.utils import canonicalize_name
 from ruamel.yaml import YAML
 
 from attest.cli.main import COMMANDS
+from attest.policy.language.reading import read_policy
 
 ROOT: Final = Path(__file__).parents[1]
 LOCK: Final = ROOT / "requirements.lock"
+
+GITLAB: Final = "https://gitlab.com"
+# The pipelines in examples/, with the jobs in which attest runs.
+PIPELINES: Final = {
+    "gitlab-ci.yml": ("build", "verify"),
+    "gitlab-keyless-ci.yml": ("build", "verify"),
+    "gitlab-gate.yml": ("gate",),
+}
 
 # A path of the machine that something was written on, not a later part of an address or of another path.
 _LOCAL_PATH: Final = re.compile(r"(?<![\w.~}$-])/(?:work|root)/")
@@ -84,7 +97,7 @@ def test_the_lock_has_a_hash_for_everything_that_the_project_asks_for() -> None:
     assert len(re.findall(r"^\w", lock, re.MULTILINE)) == len(pins), "a line that pins nothing, or without a hash"
 
 
-@pytest.mark.parametrize("name", [".gitlab-ci.yml", "examples/gitlab-ci.yml", "examples/gitlab-gate.yml"])
+@pytest.mark.parametrize("name", [".gitlab-ci.yml", *(f"examples/{name}" for name in PIPELINES)])
 def test_pipelines_are_valid_for_gitlab(name: str) -> None:
     schema = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci")
 
@@ -95,18 +108,65 @@ def test_pipelines_are_valid_for_gitlab(name: str) -> None:
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "jobs"), [("gitlab-ci.yml", ("build", "verify")), ("gitlab-gate.yml", ("gate", "deploy"))]
-)
-def test_the_example_pipelines_type_commands_that_exist(pipeline: str, jobs: tuple[str, ...]) -> None:
+def typed(pipeline: str) -> Iterator[list[str]]:
+    """The arguments of `attest` in each line of an example's jobs."""
     written = YAML(typ="safe").load(ROOT / "examples" / pipeline)
-    lines = [line for job in jobs for line in written[job]["script"] if line.startswith("attest ")]
+    for job in PIPELINES[pipeline]:
+        yield from (shlex.split(line)[1:] for line in written[job]["script"] if line.startswith("attest "))
 
-    for line in lines:
-        _, name, *arguments = shlex.split(line)
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_the_example_pipelines_type_commands_that_exist(pipeline: str) -> None:
+    lines = list(typed(pipeline))
+
+    for name, *arguments in lines:
         importlib.import_module(COMMANDS[name]).command.make_context(name, arguments)  # click.UsageError if it is wrong
 
     assert lines
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "policy"),
+    [("gitlab-ci.yml", "gitlab-key.toml"), ("gitlab-keyless-ci.yml", "gitlab-keyless.toml")],
+)
+def test_each_example_pipeline_gives_what_its_policy_asks_for(pipeline: str, policy: str) -> None:
+    text = (ROOT / "examples" / pipeline).read_text()
+    asked = read_policy(str(ROOT / "examples" / "policies" / policy))
+    build, verify = (" ".join(line) for line in typed(pipeline))
+    job = {"CI_PROJECT_URL": "https://gitlab.com/acme/app", "CI_COMMIT_TAG": "v1.2.3", "CI_SERVER_URL": GITLAB}
+    wanted = {f"https://gitlab.com/acme/app//.gitlab-ci.yml@refs/tags/v1.2.3 --certificate-oidc-issuer {GITLAB}"}
+
+    said = set(re.findall(r"--certificate-identity (.*)$", Template(verify).safe_substitute(job)))
+
+    assert f"policies/{policy}" in text
+    assert asked.sbom.components == ("--sbom true" in build)
+    assert bool(asked.trust.keys) == ("--key " in build) == ("--key attest.pub" in verify)
+    assert bool(asked.trust.identities) == ("--keyless" in build) == ("SIGSTORE_ID_TOKEN" in text)
+    assert said == (wanted if asked.trust.identities else set())
+    for one in asked.trust.identities:
+        assert one.accepts(next(iter(said)).partition(" ")[0], GITLAB)
+
+
+def test_what_the_page_on_gitlab_shows_of_a_job_stands_in_the_examples() -> None:
+    script = re.compile(r"^    - (.+)$", re.MULTILINE)
+    shown = script.findall((ROOT / "docs" / "gitlab.md").read_text())
+
+    assert len(shown) > 3
+    assert set(shown) <= {line for name in PIPELINES for line in script.findall((ROOT / "examples" / name).read_text())}
+
+
+@pytest.mark.parametrize("pipeline", ["gitlab-ci.yml", "gitlab-keyless-ci.yml"])
+def test_the_example_pipelines_hand_on_what_they_built_by_tag_and_digest(pipeline: str, tmp_path: Path) -> None:
+    if shutil.which("jq") is None:
+        pytest.skip("jq is missing here")
+    (line,) = (one for one in YAML(typ="safe").load(ROOT / "examples" / pipeline)["build"]["script"] if "jq" in one)
+    (tmp_path / "build.json").write_text(json.dumps({"containerimage.digest": f"sha256:{'a' * 64}"}))
+
+    environ = {"PATH": os.defpath, "IMAGE": "registry.gitlab.com/acme/app:v1.2.3"}
+    subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, env=environ, check=True)
+
+    said = f"RELEASED_IMAGE=registry.gitlab.com/acme/app:v1.2.3@sha256:{'a' * 64}\n"
+    assert (tmp_path / "released.env").read_text() == said
 
 
 def make_targets() -> set[str]:

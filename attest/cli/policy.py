@@ -16,7 +16,7 @@ from attest.errors import NotWritable, UsageError
 from attest.reference import parse_reference
 
 if TYPE_CHECKING:
-    from attest.policy.language.drafting import Findings
+    from attest.policy.language.findings import Findings
     from attest.policy.language.policy_text import Remark
 
 
@@ -30,8 +30,8 @@ def command() -> None:
 def check(files: tuple[str, ...]) -> int:
     """Check that each FILE can be used, and that it says what its writer means.
 
-    FILE@sha256:HEX must have that digest, and pin every file that it names. Errors are exit 2; warnings go to standard
-    error and change nothing.
+    FILE@sha256:HEX must have that digest, and pin every file that it names. A policy that does is shown with its
+    digest. Errors are exit 2; warnings go to standard error and change nothing.
     """
     codes = [_check(file) for file in files]
     return max(codes)
@@ -40,6 +40,7 @@ def check(files: tuple[str, ...]) -> int:
 def _check(file: str) -> int:
     """One file; the others are still checked where it has errors."""
     from attest.policy.language.advice import advise
+    from attest.policy.language.pinning import unpinned
     from attest.policy.language.reading import read_policy
 
     try:
@@ -52,7 +53,10 @@ def _check(file: str) -> int:
     _tell(policy.uri, "warning", advice.warnings)
     if advice.errors:
         return UsageError.exit_code
-    click.echo(plain(f"{policy.uri}: ok ({policy.digest})"))
+    left_open = list(unpinned(policy))
+    for remark in left_open:
+        say(plain(f"attest: warning: cannot be pinned as it is: {remark.at(policy.uri)}"))
+    click.echo(plain(f"{policy.uri}: ok" if left_open else f"{policy.uri}: ok ({policy.digest})"))
     return 0
 
 
@@ -82,32 +86,36 @@ def init(
 ) -> int:
     """Draft a policy of what is attached to IMAGE, or of the GitLab, GitHub or git project here.
 
-    Nothing of it is verified: read the draft, and check every value. An existing file is not overwritten.
+    Nothing of it is verified: read the draft, and check every value. A public key (*.pub) beside the draft that made a
+    signature of IMAGE is named, with its digest. An existing file is not overwritten.
     """
     if output is not None and output.exists():
         raise NotWritable(f"{output}: exists already", "", "Choose another name, or remove it.")
     require_place(output)
     from attest.policy.language.drafting import draft
 
-    found = _of_image(image, insecure_registries, registry_ca_file) if image is not None else _of_project()
+    folder = output.parent if output is not None else Path()
+    found = _of_image(image, folder, insecure_registries, registry_ca_file) if image is not None else _of_project()
     write_output(output, draft(found).encode())
     return 0
 
 
-def _of_image(image: str, insecure_registries: tuple[str, ...], registry_ca_file: Path | None) -> Findings:
+def _of_image(
+    image: str, folder: Path, insecure_registries: tuple[str, ...], registry_ca_file: Path | None
+) -> Findings:
     from attest.evidence.collect import fetch
-    from attest.policy.language.drafting import findings_of_image
+    from attest.policy.language.findings import findings_of_image
 
     reference = parse_reference(image)
     _, evidence = fetch(reach(reference, insecure_registries, registry_ca_file))
     for error in evidence.unread:
         say(f"attest: note: {error}")
-    return findings_of_image(reference, evidence)
+    return findings_of_image(reference, evidence, folder)
 
 
 def _of_project() -> Findings:
     from attest.ci.source import source_of_this_job
-    from attest.policy.language.drafting import findings_of_project
+    from attest.policy.language.findings import findings_of_project
 
     source = source_of_this_job(os.environ, Path(), {})
     if source.repository is None:
@@ -116,6 +124,14 @@ def _of_project() -> Findings:
             "Neither GitLab, GitHub nor git says which repository this is.",
             "Give an image, or go to a checkout that has a remote.",
         )
-    server = os.environ.get("CI_SERVER_URL", "") if source.platform == "gitlab" else ""
-    repository = source.repository
-    return findings_of_project(repository.value, repository.origin, server, source.job.configuration_path)
+    repository, is_job = source.repository, source.platform in ("gitlab", "github")
+    gitlab = os.environ if source.platform == "gitlab" else {}
+    return findings_of_project(
+        repository.value,
+        repository.origin,
+        gitlab.get("CI_SERVER_URL", ""),
+        source.job.configuration_path,
+        # What a person has checked out just now says nothing of what will be released.
+        source.ref.value if is_job and source.ref is not None else "",
+        gitlab.get("CI_REGISTRY_IMAGE", ""),
+    )

@@ -88,7 +88,7 @@ def test_a_pinned_policy_that_pins_no_key_is_no_answer(folder: Path) -> None:
     assert [done.code for done in (verified, checked, in_variable)] == [2, 2, 2]
     for done in (verified, checked):
         assert done.out == ""
-        assert f'attest.pub is not; write "attest.pub@{file_digest(folder / "attest.pub")}"' in done.err
+        assert f'pins attest.pub too; write "attest.pub@{file_digest(folder / "attest.pub")}"' in done.err
     assert "whoever sets the variable KEY chooses the key" in in_variable.err
 
 

@@ -18,11 +18,15 @@ from attest.policy.language.advice_on_roots import (
     missing_files,
     scopes,
     shared_identities,
+    unknown_issuers,
     unusable_keys,
+    unusual_issuers,
     wide_identities,
     windows,
 )
+from attest.policy.language.expression import MEANT_AS_EXPRESSION, looks_like_expression, never_begins_with
 from attest.policy.language.policy_text import Remark
+from attest.policy.pattern import Pattern
 from attest.policy.policy import Policy
 
 # What BuildKit calls the parameters that have no colon in their names (buildkit, frontend/dockerui/config.go).
@@ -66,10 +70,13 @@ def advise(policy: Policy, environ: Mapping[str, str], now: datetime) -> Advice:
         *exchanged_root(policy, environ),
         *shared_identities(policy),
         *believed_by_everybody(policy),
+        *unknown_issuers(policy),
     ]
     warnings = [
         *_asks_for_nothing(policy),
         *_without_effect(policy),
+        *_never_matching(policy),
+        *unusual_issuers(policy),
         *windows(policy, now),
         *wide_identities(policy),
         *missing_files(policy, environ),
@@ -125,10 +132,6 @@ def _asks_for_nothing(policy: Policy) -> Iterator[Remark]:
 
 
 def _without_effect(policy: Policy) -> Iterator[Remark]:
-    if not policy.sbom.required:
-        for name in ("formats", "components"):
-            if getattr(policy.sbom, name):
-                yield at(policy, f"sbom.{name}", "without sbom.required = true no SBOM is asked for")
     if policy.source.certificate_alone and not policy.trust.identities:
         yield at(policy, "source.certificate_alone", "without trust.identities there is no certificate")
     if policy.image_tag and policy.source.branches and policy.source.tags:
@@ -142,6 +145,26 @@ def _without_effect(policy: Policy) -> Iterator[Remark]:
             for name in policy.parameters.allowed
             if ":" not in name and name not in _PLAIN_PARAMETERS
         )
+
+
+def _never_matching(policy: Policy) -> Iterator[Remark]:
+    """Names of images and refs that look so are no names, and refused when they are read."""
+    repository, build = policy.source.repository, policy.build
+    for key, pattern in _lists(("build.builders", build.builders), ("build.types", build.types)):
+        if looks_like_expression(pattern.text):
+            yield at(policy, key, MEANT_AS_EXPRESSION)
+    if repository is None:
+        return
+    if looks_like_expression(repository.text):
+        yield at(policy, "source.repository", MEANT_AS_EXPRESSION)
+    elif repository.is_expression and never_begins_with(repository.text[1:-1], "https://"):
+        message = "can never match: expressions see https://HOST/PATH, so begin it with https://"
+        yield at(policy, "source.repository", message)
+
+
+def _lists(*named: tuple[str, tuple[Pattern, ...]]) -> Iterator[tuple[str, Pattern]]:
+    for key, patterns in named:
+        yield from ((f"{key}[{index}]", pattern) for index, pattern in enumerate(patterns))
 
 
 def _meant(name: str) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from attest.errors import UsageError
-from attest.policy.language.expression import Identities
+from attest.policy.language.expression import MEANT_AS_EXPRESSION, Identities, looks_like_expression
 from attest.policy.language.pinning import named
 from attest.policy.language.policy_text import Remark
 from attest.policy.named_file import NamedFile
@@ -119,7 +119,8 @@ def _found(fingerprint: Callable[[], str]) -> tuple[str, str]:
 
 
 def _in_one_line(error: UsageError) -> str:
-    return " ".join(str(error).split("\n"))
+    """Summaries have no full stop of their own."""
+    return ". ".join(line.removesuffix(".") for line in str(error).split("\n"))
 
 
 def _is_here(name: str, environ: Mapping[str, str]) -> bool:
@@ -163,6 +164,29 @@ def _is_open(root: ExpectedIdentity) -> bool:
     return root.is_pattern and root.issuer.rstrip("/") in _PUBLIC
 
 
+def unknown_issuers(policy: Policy) -> Iterator[Remark]:
+    """Issuers that no certificate can name: they are compared letter by letter."""
+    for key, root in identities(policy):
+        if root.issuer not in _PUBLIC and _public(root.issuer) in _PUBLIC:
+            yield at(policy, f"{key}.issuer", f"can never match: certificates say {_public(root.issuer)}")
+
+
+def unusual_issuers(policy: Policy) -> Iterator[Remark]:
+    """Issuers that certificates hardly name."""
+    for key, root in identities(policy):
+        if _public(root.issuer) in _PUBLIC:
+            continue
+        if root.issuer.endswith("/"):
+            message = "ends in a slash: it matches only if the issuer's own name of itself does"
+            yield at(policy, f"{key}.issuer", message)
+        if not root.issuer.startswith("https://"):
+            yield at(policy, f"{key}.issuer", "begins without https://, as hardly any issuer's name does")
+
+
+def _public(issuer: str) -> str:
+    return f"https://{issuer.partition('://')[2]}".rstrip("/")
+
+
 def windows(policy: Policy, now: datetime) -> Iterator[Remark]:
     """Times that are past, or still to come."""
     for key, root in _roots(policy):
@@ -192,8 +216,8 @@ def wide_identities(policy: Policy) -> Iterator[Remark]:
 
 
 def _of_exact(root: ExpectedIdentity) -> Iterator[str]:
-    if "*" in root.name:
-        yield "a star stands for itself here; an expression stands between slashes"
+    if looks_like_expression(root.name):
+        yield MEANT_AS_EXPRESSION
     elif root.issuer.rstrip("/") in (GITHUB, GITLAB) and "@refs/" not in root.name:
         yield "names no ref: the identities of this issuer's pipelines end in @refs/heads/… or @refs/tags/…"
 

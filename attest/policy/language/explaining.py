@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from attest.policy.pattern import Pattern
-from attest.policy.policy import KeyRoot, Policy, SummaryRules
+from attest.policy.policy import KeyRoot, Policy, SbomRules, SummaryRules
 from attest.trust.identity import ExpectedIdentity
 from attest.trust.scope import Scope
 
@@ -59,10 +59,10 @@ def _wrapped(sentences: Sequence[str]) -> str:
 
 
 def _images(policy: Policy) -> Iterator[str]:
-    if policy.images:
-        yield f"It speaks for the image {_any_of(policy.images)}; every other one is unknown."
-    else:
+    if not policy.images or any(map(_is_open, policy.images)):
         yield "It speaks for every image."
+    else:
+        yield f"It speaks for the image {_any_of(policy.images)}; every other one is unknown."
     if policy.signature_required:
         yield "The image itself must be signed, and not only its provenance."
     if policy.denied_digests:
@@ -96,7 +96,7 @@ def _believed(
 
 def _reach(scope: Scope) -> str:
     level = f"up to build level {scope.level}"
-    builders = f" for what {' or '.join(scope.builders)} built" if scope.builders else ""
+    builders = f" for what {' or '.join(scope.builders)} built, and else up to 1" if scope.builders else ""
     isolated = ", whose provenance those who use the builder cannot write" if scope.is_isolated else ""
     return f", {level}{builders}{isolated}{_window(scope)}"
 
@@ -109,9 +109,9 @@ def _source(policy: Policy) -> Iterator[str]:
     source = policy.source
     yield "The source:"
     if source.repository is not None:
-        yield f"The repository must be {_one(source.repository)}."
-    refs = [f"a tag, {_any_of(source.tags)}"] if source.tags else []
-    refs += [f"a branch, {_any_of(source.branches)}"] if source.branches else []
+        yield f"The repository must be {_any_of((source.repository,), 'known, and may be any')}."
+    refs = [_ref("tag", source.tags)] if source.tags else []
+    refs += [_ref("branch", source.branches)] if source.branches else []
     if refs:
         yield f"It must be built from {'; or from '.join(refs)}."
     if source.commit_required:
@@ -120,7 +120,7 @@ def _source(policy: Policy) -> Iterator[str]:
         yield "Nothing uncommitted may be in it: only a git context that the builder fetched shows that."
     if source.vouchers:
         yield f"Of the source, the word counts of {', or '.join(_VOUCHERS[name] for name in source.vouchers)}."
-    elif refs or source.repository is not None or source.commit_required:
+    elif policy.trust.identities and (refs or source.repository is not None or source.commit_required):
         yield "Beside a certificate the signer's word about the source does not count; with a plain key it does."
     if source.certificate_alone:
         yield "The certificate's word is enough where the provenance names no commit."
@@ -130,13 +130,17 @@ def _source(policy: Policy) -> Iterator[str]:
         yield f"The image's tag must be {policy.image_tag}, with the tag that it was built from."
 
 
+def _ref(kind: str, names: Sequence[Pattern]) -> str:
+    return f"any {kind}" if any(map(_is_open, names)) else f"a {kind}, {_any_of(names)}"
+
+
 def _build(policy: Policy) -> Iterator[str]:
     build, parameters = policy.build, policy.parameters
     yield "The build:"
     if build.builders:
-        yield f"Its builder must be {_any_of(build.builders)}."
+        yield f"Its builder must be {_any_of(build.builders, 'known, and may be any')}."
     if build.types:
-        yield f"Its type must be {_any_of(build.types)}."
+        yield f"Its type must be {_any_of(build.types, 'known, and may be any')}."
     if build.level:
         yield f"It must reach SLSA build level {build.level}."
     if build.hermetic:
@@ -144,17 +148,23 @@ def _build(policy: Policy) -> Iterator[str]:
     if build.complete:
         yield "The provenance must list everything that the build used."
     for name, values in parameters.allowed.items():
-        yield f"{name}, if given, must be {_any_of(values)}." if values else f"{name} must not be given."
+        yield _parameter(name, values)
     if parameters.closed:
         but = " other" if parameters.allowed else ""
         yield f"No{but} parameter may be given: no build argument, target, secret or the like."
+
+
+def _parameter(name: str, values: Sequence[Pattern]) -> str:
+    if any(map(_is_open, values)):
+        return f"{name} may have any value."
+    return f"{name}, if given, must be {_any_of(values)}." if values else f"{name} must not be given."
 
 
 def _materials(policy: Policy) -> Iterator[str]:
     rules = policy.base_images
     yield "The images that it is built from:"
     if rules.repositories:
-        yield f"Each must be from {_any_of(rules.repositories)}."
+        yield f"Each must be from {_any_of(rules.repositories, 'any repository')}."
     if rules.pinned:
         yield "Each must be named by digest."
 
@@ -162,9 +172,9 @@ def _materials(policy: Policy) -> Iterator[str]:
 def _sbom(policy: Policy) -> Iterator[str]:
     rules = policy.sbom
     yield "The SBOM:"
-    if rules.required:
+    if rules != SbomRules():
         formats = f" in {' or '.join(rules.formats)}" if rules.formats else ""
-        listing = ", and must list components" if rules.components else ""
+        listing = ", which lists components" if rules.components else ""
         yield f"Somebody who is believed must have signed one{formats}{listing}."
 
 
@@ -204,15 +214,21 @@ def _demands(policy: Policy) -> Iterator[tuple[str, bool]]:
     yield "a build level above 1", build.level > 1
     yield "anything of parameters that are not named", policy.parameters.closed
     yield "anything of the base images", bool(policy.base_images.repositories or policy.base_images.pinned)
-    yield "an SBOM", policy.sbom.required
+    yield "an SBOM", policy.sbom != SbomRules()
 
 
 def _one(pattern: Pattern) -> str:
     return f"one that matches {pattern}" if pattern.is_expression else pattern.text or '""'
 
 
-def _any_of(patterns: Iterable[Pattern]) -> str:
+def _any_of(patterns: Sequence[Pattern], anything: str = "anything") -> str:
+    if any(map(_is_open, patterns)):
+        return anything
     return " or ".join(_one(pattern) for pattern in patterns)
+
+
+def _is_open(pattern: Pattern) -> bool:
+    return pattern.text in ("/.*/", "/.+/", "/^.*$/")
 
 
 def _listed(words: Sequence[str]) -> str:

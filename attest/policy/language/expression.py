@@ -14,6 +14,8 @@ from typing import Final
 from attest.policy.pattern import Pattern
 from attest.trust.expression import compiled
 
+MEANT_AS_EXPRESSION: Final = "looks like an expression, which stands between slashes; this stands for itself"
+_PREFIX: Final = 32  # bytes of what an expression matches first that are looked at
 _OPEN_PLACES: Final = 8  # that are tried; who owns the project stands before the second
 _HOST: Final = re.compile(r"\^?https:(?:/|\\/)(?:/|\\/)([^/]+)")
 _GROUP: Final = re.compile(r"\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)")
@@ -35,6 +37,21 @@ _STRANGERS: Final = (
 def is_expression(text: str) -> bool:
     """Whether a text is written between two slashes."""
     return len(text) > 1 and text.startswith("/") and text.endswith("/")
+
+
+def looks_like_expression(text: str) -> bool:
+    """Whether an exact text holds what only expressions do."""
+    return not is_expression(text) and any(mark in text for mark in ("*", "\\.", "["))
+
+
+def never_begins_with(expression: str, beginning: str) -> bool:
+    """Whether it cannot match any text with this (ASCII) beginning."""
+    try:
+        lowest, highest = compiled(f"^(?:{expression})$").possiblematchrange(_PREFIX)
+    except ValueError:  # nothing is known of it
+        return False
+    first, last = beginning.encode(), beginning.encode() + b"\xff"
+    return bool(highest) and (bytes(highest) < first or bytes(lowest) > last)
 
 
 def why_unusable(text: str) -> str:

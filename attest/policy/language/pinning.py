@@ -38,19 +38,20 @@ def unpinned(policy: Policy) -> Iterator[Remark]:
     for key, name, what in named(policy):
         if not is_address(name) and NamedFile.parse(name).pin is not None:
             continue
-        yield Remark(policy.lines.get(key, 0), f"{key}: the policy is pinned, {_what_to_write(policy, name, what)}")
+        yield Remark(policy.lines.get(key, 0), f"{key}: {_what_to_write(policy, name, what)}")
 
 
 def _what_to_write(policy: Policy, name: str, what: str) -> str:
     instead = "the key itself (-----BEGIN PUBLIC KEY-----…) or FILE@sha256:…"
     if is_address(name):
-        return f"and whoever sets the service's variables chooses who answers at {name}; write {instead}"
+        return f"whoever sets the service's variables chooses who answers at {name}, pinned or not; write {instead}"
     if name.startswith(_ENVIRONMENT):
-        return f"and whoever sets the variable {name.removeprefix(_ENVIRONMENT)} chooses the key; write {instead}"
+        variable = name.removeprefix(_ENVIRONMENT)
+        return f"whoever sets the variable {variable} chooses the key, pinned or not; write {instead}"
     folder, path = Path(policy.uri).parent, Path(name)
     written = str(path.relative_to(folder)) if path.is_relative_to(folder) else name
     try:
-        digest = str(Digest.of(NamedFile(name).read(what)))
+        pinned = f"{written}@{Digest.of(NamedFile(name).read(what))}"
     except UsageError as error:
-        return f"and {written} is not, nor can it be: {error.summary}"
-    return f"and {written} is not; write {json.dumps(f'{written}@{digest}', ensure_ascii=False)}"
+        return f"a pinned policy pins {written} too, which cannot be: {error.summary}"
+    return f"a pinned policy pins {written} too; write {json.dumps(pinned, ensure_ascii=False)}"

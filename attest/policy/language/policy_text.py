@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from attest.errors import InvalidReference, UsageError
+from attest.evidence.repository import without_credentials
 from attest.policy.language.toml_lines import TomlPath, lines_of
 from attest.policy.named_file import NamedFile
 from attest.reference import Digest
@@ -26,6 +27,7 @@ _CHARACTERS: Final[Mapping[str, int]] = {  # each begins a value; the time to re
 _DOTS: Final = 100  # in one line; tomllib takes the square of a dotted key's parts
 _NESTING: Final = 16  # a policy needs four
 _SHOWN: Final = 20  # faults; the rest are counted
+_NO_PIN: Final = re.compile(r"(?P<file>.+)@(?P<pin>|[0-9A-Fa-f]{32,}|\w+:.*)", re.DOTALL)
 _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -75,10 +77,24 @@ def refused(uri: str, faults: Iterable[Remark]) -> UsageError:
 
 
 def _file(argument: str) -> NamedFile:
+    """What looks like a pin and is none is no file's name: whoever laid such a file there would choose the policy."""
+    if argument.startswith(("https://", "http://")):
+        remedy = "Fetch it first, and pin what you have read: FILE@sha256:…."
+        raise UsageError(f"{without_credentials(argument)}: a policy is a file, not an address", "", remedy)
     try:
-        return NamedFile.parse(argument)
+        file = NamedFile.parse(argument)
     except InvalidReference as error:
         raise UsageError(f"{argument}: not a pinned policy", error.summary, error.remedy) from None
+    if file.pin is None and (near := _NO_PIN.fullmatch(argument)):
+        raise _no_pin(argument, near["file"], near["pin"])
+    return file
+
+
+def _no_pin(argument: str, name: str, pin: str) -> UsageError:
+    remedy = f"Write {name}@sha256:… with what attest policy check {name} prints."
+    if not pin:
+        return UsageError(f"{argument}: nothing behind the @", "Is a variable not set?", remedy)
+    return UsageError(f"{argument}: not a pinned policy", f"A pin is @sha256:…, found @{pin}.", remedy)
 
 
 def _parsed(uri: str, text: str) -> tuple[Mapping[str, object], Mapping[TomlPath, int]]:

@@ -88,14 +88,14 @@ def test_each_file_that_a_pinned_policy_leaves_open_is_told_with_what_to_write(f
     mine, evil = digest(folder, "mine.pub"), digest(folder, "evil.pub")
 
     assert refusal(folder, text) == [
-        f'policy.toml:3: trust.trusted_root: the policy is pinned, and evil.pub is not; write "evil.pub@{evil}"',
-        f'policy.toml:4: trust.denied_keys[0]: the policy is pinned, and mine.pub is not; write "mine.pub@{mine}"',
-        f'policy.toml:6: trust.keys[0].key: the policy is pinned, and mine.pub is not; write "mine.pub@{mine}"',
-        "policy.toml:8: trust.keys[1].key: the policy is pinned, and whoever sets the variable KEY chooses the key; "
+        f'policy.toml:3: trust.trusted_root: a pinned policy pins evil.pub too; write "evil.pub@{evil}"',
+        f'policy.toml:4: trust.denied_keys[0]: a pinned policy pins mine.pub too; write "mine.pub@{mine}"',
+        f'policy.toml:6: trust.keys[0].key: a pinned policy pins mine.pub too; write "mine.pub@{mine}"',
+        "policy.toml:8: trust.keys[1].key: whoever sets the variable KEY chooses the key, pinned or not; "
         "write the key itself (-----BEGIN PUBLIC KEY-----…) or FILE@sha256:…",
-        "policy.toml:10: trust.keys[2].key: the policy is pinned, and absent.pub is not, nor can it be: "
+        "policy.toml:10: trust.keys[2].key: a pinned policy pins absent.pub too, which cannot be: "
         "absent.pub: cannot read the key: No such file or directory",
-        f"policy.toml:14: summaries[0].keys[0].key: the policy is pinned, and ../{folder.name}/mine.pub is not; "
+        f"policy.toml:14: summaries[0].keys[0].key: a pinned policy pins ../{folder.name}/mine.pub too; "
         f'write "../{folder.name}/mine.pub@{mine}"',
     ]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +15,15 @@ from hypothesis import strategies as st
 
 from attest.evidence.collect import fetch
 from attest.policy.language.advice import advise
-from attest.policy.language.drafting import Findings, draft, findings_of_image, findings_of_project
+from attest.policy.language.drafting import draft
+from attest.policy.language.findings import Findings, findings_of_image, findings_of_project
+from attest.policy.language.pinning import unpinned
 from attest.policy.language.reading import read_policy
 from attest.policy.policy import Policy
-from attest.reference import parse_reference
+from attest.reference import Digest, parse_reference
+from attest.trust.keys import load_signing_key
 from tests import images
+from tests.cli.layouts import write_key_pair
 
 NOW: Final = datetime(2026, 11, 24, tzinfo=UTC)
 AMD64: Final = "linux/amd64"
@@ -33,9 +38,9 @@ def drafted(folder: Path, found: Findings) -> Policy:
     return policy
 
 
-def found_of(provenance: dict[str, Any]) -> Findings:
-    _, evidence = fetch(images.push({AMD64: provenance}).store)
-    return findings_of_image(REFERENCE, evidence)
+def found_of(pushed: images.Pushed, folder: Path) -> Findings:
+    _, evidence = fetch(pushed.store)
+    return findings_of_image(REFERENCE, evidence, folder)
 
 
 def test_what_an_image_claims_is_drafted(tmp_path: Path) -> None:
@@ -45,9 +50,8 @@ def test_what_an_image_claims_is_drafted(tmp_path: Path) -> None:
     pushed = images.push({AMD64: built})
     images.sign_index(pushed, key)
     images.sign_claim(pushed, AMD64, {"tag": images.TAG}, key)
-    _, evidence = fetch(pushed.store)
 
-    found = findings_of_image(REFERENCE, evidence)
+    found = found_of(pushed, tmp_path)
     policy = drafted(tmp_path, found)
 
     assert [each.text for each in policy.images] == ["registry.example.com/acme/app"]
@@ -60,10 +64,18 @@ def test_what_an_image_claims_is_drafted(tmp_path: Path) -> None:
     assert draft(found).count("as the image claims; check it") == 4
 
 
-def test_an_image_without_anything_is_drafted(tmp_path: Path) -> None:
-    _, evidence = fetch(images.push({AMD64: None}).store)
+def test_an_image_that_was_built_from_a_branch_drafts_the_branch(tmp_path: Path) -> None:
+    key = images.new_key()
+    pushed = images.push({AMD64: images.local_build()})
+    images.sign_claim(pushed, AMD64, {"branch": "main"}, key)
 
-    policy = drafted(tmp_path, findings_of_image(REFERENCE, evidence))
+    source = drafted(tmp_path, found_of(pushed, tmp_path)).source
+
+    assert ([each.text for each in source.branches], source.tags) == (["main"], ())
+
+
+def test_an_image_without_anything_is_drafted(tmp_path: Path) -> None:
+    policy = drafted(tmp_path, found_of(images.push({AMD64: None}), tmp_path))
 
     assert (policy.source.repository, policy.build.builders, policy.image_tag) == (None, (), "")
 
@@ -88,7 +100,7 @@ def test_what_a_stranger_claims_is_text_and_never_an_expression(tmp_path: Path, 
     built = images.local_build(repository=claim)
     built["runDetails"]["builder"]["id"] = built["buildDefinition"]["buildType"] = claim
 
-    policy = drafted(tmp_path, found_of(built))
+    policy = drafted(tmp_path, found_of(images.push({AMD64: built}), tmp_path))
 
     for pattern in (*policy.build.builders, *policy.build.types):
         assert pattern.matches(claim.replace("\ud800", "\ufffd"))
@@ -114,9 +126,8 @@ def test_the_fingerprint_is_the_key_s(tmp_path: Path) -> None:
     spki = base64.b64decode(key.public.hint)
     pushed = images.push({AMD64: None})
     images.sign_index(pushed, key)
-    _, evidence = fetch(pushed.store)
 
-    assert findings_of_image(REFERENCE, evidence).fingerprint == f"sha256:{spki.hex()}"
+    assert found_of(pushed, tmp_path).fingerprint == f"sha256:{spki.hex()}"
     assert len(spki) == hashlib.sha256().digest_size
 
 
@@ -130,22 +141,6 @@ def test_the_fingerprint_is_the_key_s(tmp_path: Path) -> None:
             "https://gitlab.com/Acme/my.app//.gitlab-ci.yml@refs/tags/v1",
             "https://gitlab.com/Acme/myxapp//.gitlab-ci.yml@refs/tags/v1",
             "https://gitlab.com",
-        ),
-        (
-            "https://git.example.com/acme/app",
-            "https://git.example.com/",
-            "ci/build.yml",
-            "https://git.example.com/acme/app//ci/build.yml@refs/tags/v1",
-            "https://git.example.com/acme/app//ci/build.yml@refs/heads/main",
-            "https://git.example.com",
-        ),
-        (
-            "git@gitlab.example.com:acme/app.git",
-            "",
-            "",
-            "https://gitlab.example.com/acme/app//.gitlab-ci.yml@refs/tags/v1",
-            "https://gitlab.example.com/acme/app-evil//.gitlab-ci.yml@refs/tags/v1",
-            "https://gitlab.example.com",
         ),
         (
             "https://github.com/Acme/App",
@@ -192,3 +187,123 @@ def test_the_configuration_of_another_project_is_not_taken_for_this_one_s(tmp_pa
         .trust.identities[0]
         .accepts("https://gitlab.com/acme/app//.gitlab-ci.yml@refs/tags/v1", "https://gitlab.com")
     )
+
+
+# --- What a job says of itself ----------------------------------------------------------------------------------------
+
+PUBLIC: Final = ("https://gitlab.com/acme/app", "CI_PROJECT_URL", "https://gitlab.com", "")
+OWN: Final = ("https://git.example.com/acme/app", "CI_PROJECT_URL", "https://git.example.com/", "ci/build.yml")
+
+
+@pytest.mark.parametrize("branch", ["main", "release/1.x"])
+def test_a_job_for_a_branch_drafts_its_branch_and_no_tag(tmp_path: Path, branch: str) -> None:
+    policy = drafted(tmp_path, findings_of_project(*PUBLIC, f"refs/heads/{branch}"))
+    (identity,) = policy.trust.identities
+    pipeline = "https://gitlab.com/acme/app//.gitlab-ci.yml"
+
+    assert (policy.source.tags, [each.text for each in policy.source.branches]) == ((), [branch])
+    assert policy.image_tag == ""
+    assert identity.accepts(f"{pipeline}@refs/heads/{branch}", "https://gitlab.com")
+    for other in (f"refs/tags/{branch}", f"refs/heads/{branch}2", "refs/heads/release/1ax", "refs/tags/v1"):
+        assert not identity.accepts(f"{pipeline}@{other}", "https://gitlab.com"), other
+
+
+def test_a_job_for_a_tag_binds_the_image_s_tag(tmp_path: Path) -> None:
+    for_a_tag = drafted(tmp_path, findings_of_project(*PUBLIC, "refs/tags/v1"))
+    for_a_merge_request = drafted(tmp_path, findings_of_project(*PUBLIC, "refs/merge-requests/1/head"))
+
+    assert (for_a_tag.image_tag, for_a_merge_request.image_tag) == ("{source_tag}", "")
+    for policy in (for_a_tag, for_a_merge_request):
+        assert (policy.source.branches, policy.source.tags[0].matches("v2")) == ((), True)
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [("registry.gitlab.com/acme/app", ["registry.gitlab.com/acme/app"]), ("registry.gitlab.com/a:v1", []), ("", [])],
+)
+def test_a_job_s_registry_names_the_image(tmp_path: Path, image: str, named: list[str]) -> None:
+    policy = drafted(tmp_path, findings_of_project(*PUBLIC, "refs/tags/v1", image))
+
+    assert [each.text for each in policy.images] == named
+
+
+@pytest.mark.parametrize("ref", ["refs/tags/v1", "refs/heads/main"])
+def test_a_gitlab_that_the_public_sigstore_does_not_know_gets_a_key(tmp_path: Path, ref: str) -> None:
+    found = findings_of_project(*OWN, ref)
+    policy = drafted(tmp_path, found)
+
+    assert (policy.trust.identities, policy.trust.trusted_root) == ((), None)
+    assert policy.trust.keys[0].key.endswith("attest.pub")
+    assert "the public one issues no certificates for https://git.example.com.\n" in draft(found)
+
+
+def test_what_is_said_of_a_sigstore_of_one_s_own_will_do_once_it_is_no_comment(tmp_path: Path) -> None:
+    found = findings_of_project(*OWN, "refs/tags/v1")
+    (tmp_path / "trusted_root.json").write_text("{}")
+    pin = Digest.of(b"{}")
+    lines = draft(found).replace("sha256:…", str(pin)).split("\n")
+    said = next(n for n, line in enumerate(lines) if line.startswith("# Keyless takes"))
+    until = lines.index("", said)
+    file = tmp_path / "own.toml"
+    file.write_text("\n".join([*lines[:said], *(line[2:] for line in lines[said + 1 : until]), *lines[until:]]))
+
+    policy = read_policy(str(file))
+
+    assert policy.trust.identities[0].accepts(
+        "https://git.example.com/acme/app//ci/build.yml@refs/tags/v1", "https://git.example.com"
+    )
+    assert policy.trust.trusted_root == f"{tmp_path}/trusted_root.json@{pin}"
+
+
+# --- The key beside the draft -----------------------------------------------------------------------------------------
+
+
+def signed_by(stem: Path) -> images.Pushed:
+    write_key_pair(stem)
+    pushed = images.push({AMD64: images.local_build()})
+    images.sign_index(pushed, load_signing_key(f"{stem}.key", {}))
+    return pushed
+
+
+def test_the_key_that_signed_is_found_among_those_beside_the_draft(tmp_path: Path) -> None:
+    pushed = signed_by(tmp_path / "mine")
+    write_key_pair(tmp_path / "a-stranger-s")
+    (tmp_path / "broken.pub").write_text("no key")
+    (tmp_path / "folder.pub").mkdir()
+
+    policy = drafted(tmp_path, found_of(pushed, tmp_path))
+
+    assert policy.trust.keys[0].key == f"{tmp_path}/mine.pub@{Digest.of((tmp_path / 'mine.pub').read_bytes())}"
+    assert list(unpinned(policy)) == []
+
+
+def test_a_key_that_did_not_sign_is_not_believed_for_lying_there(tmp_path: Path) -> None:
+    pushed = signed_by(tmp_path / "mine")
+    assert "mine.pub@sha256:" in draft(found_of(pushed, tmp_path))
+    (tmp_path / "mine.pub").unlink()
+    write_key_pair(tmp_path / "other")
+
+    text = draft(found_of(pushed, tmp_path))
+
+    assert 'key = "attest.pub"\n' in text
+    assert "other.pub" not in text
+    assert "Put the public key beside this file" in text
+
+
+def test_a_stranger_s_signature_does_not_hide_the_key_that_is_here(tmp_path: Path) -> None:
+    pushed = images.push({AMD64: images.local_build()})
+    images.sign_index(pushed, images.new_key())
+    write_key_pair(tmp_path / "mine")
+    images.sign_index(pushed, load_signing_key(f"{tmp_path}/mine.key", {}))
+
+    assert "mine.pub@sha256:" in draft(found_of(pushed, tmp_path))
+
+
+def test_the_key_that_is_here_is_believed_rather_than_an_identity_that_is_claimed(tmp_path: Path) -> None:
+    found = Findings("an image", "as it says", identity="evil@id.test", issuer="https://id.test")
+    assert drafted(tmp_path, found).trust.identities[0].name == "evil@id.test"
+
+    write_key_pair(tmp_path / "mine")
+    policy = drafted(tmp_path, replace(found, key="mine.pub", by_key=True))
+
+    assert (policy.trust.identities, policy.trust.keys[0].name) == ((), str(tmp_path / "mine.pub"))

@@ -10,7 +10,16 @@ import pytest
 
 from attest.policy.language.explaining import explain
 from attest.policy.language.reading import read_policy
-from tests.unit.policy.language.policies import EXAMPLES, HEAD, STRICT, as_toml, in_one_line, without_each_key
+from tests.unit.policy.language.policies import (
+    EXAMPLES,
+    HEAD,
+    IDENTITY,
+    KEY,
+    STRICT,
+    as_toml,
+    in_one_line,
+    without_each_key,
+)
 
 NEEDED = (".key", ".identity", ".issuer", ".verifier", ".name", ".digest")
 
@@ -32,7 +41,7 @@ def test_no_line_is_longer_than_a_terminal_is_wide(path: Path) -> None:
 
 
 def test_every_key_is_explained(tmp_path: Path) -> None:
-    """Whatever is left out, the words are others."""
+    """Whatever is left out, the words are others; that an SBOM is required, its format says as well."""
     file = tmp_path / "policy.toml"
     document = in_one_line(tomllib.loads(STRICT.read_text()))
     whole = explained(file, as_toml(document))
@@ -43,7 +52,7 @@ def test_every_key_is_explained(tmp_path: Path) -> None:
         if name != "schema" and not name.endswith(NEEDED) and explained(file, as_toml(smaller)) == whole
     ]
 
-    assert same == []
+    assert same == ["sbom.required"]
 
 
 def test_every_name_of_a_policy_is_in_the_words() -> None:
@@ -99,3 +108,35 @@ def test_closed_parameters_leave_those_that_are_named(tmp_path: Path) -> None:
     assert "  - No parameter may be given" in explained(file, closed)
     named = explained(file, f'{closed}[parameters.allowed]\ntarget = ["x"]\n')
     assert "  - target, if given, must be x.\n  - No other parameter may be given" in named
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[source]\ntags = ["/.*/"]', "It must be built from any tag."),
+        ('[source]\nbranches = ["/.+/"]', "It must be built from any branch."),
+        ('[source]\ntags = ["v1", "/v2.*/"]', "It must be built from a tag, v1 or one that matches /v2.*/."),
+        ('[source]\nrepository = "/.*/"', "The repository must be known, and may be any."),
+        ('images = ["/.*/"]', "It speaks for every image."),
+        ('[build]\nbuilders = ["/.*/"]', "Its builder must be known, and may be any."),
+        ('[parameters.allowed]\ntarget = ["/.*/"]', "target may have any value."),
+        ("[sbom]\nrequired = true\ncomponents = true", "must have signed one, which lists components."),
+        (
+            '[sbom]\nrequired = true\nformats = ["spdx"]\ncomponents = true',
+            "signed one in spdx, which lists components.",
+        ),
+    ],
+)
+def test_what_anything_satisfies_is_said_so(tmp_path: Path, text: str, said: str) -> None:
+    words = one_line(explained(tmp_path / "policy.toml", HEAD + text))
+
+    assert said in words
+    assert "matches /.*/" not in words
+
+
+def test_certificates_are_spoken_of_where_an_identity_is_believed(tmp_path: Path) -> None:
+    file, source = tmp_path / "policy.toml", f"{HEAD}[source]\ncommit_required = true\n"
+
+    assert "Beside a certificate" in explained(file, source + IDENTITY)
+    for text in (source, source + KEY):
+        assert "Beside a certificate" not in explained(file, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from attest.errors import UsageError
 from attest.policy.language.reading import read_policy
 from attest.policy.policy import Policy
+from attest.policy.report import VERIFIER_ID
 from attest.reference import Digest
 from tests.unit.policy.language.policies import (
     DIGEST,
@@ -94,7 +96,7 @@ def test_every_value_arrives_where_it_belongs() -> None:
     assert policy.parameters.allowed["build-arg:VERSION"][0].matches("v1.2")
     assert (policy.base_images.pinned, policy.sbom.required, policy.sbom.components) == (True, True, True)
     assert policy.sbom.formats == ("cyclonedx", "spdx")
-    assert (summary.verifier, summary.max_age) == ("https://gate.example.com/attest", timedelta(days=7))
+    assert (summary.verifier, summary.max_age) == (VERIFIER_ID, timedelta(days=7))
     assert (summary.keys[0].key, summary.identities[0].is_pattern) == (str(STRICT.parent / "gate.pub"), False)
 
 
@@ -299,6 +301,30 @@ def test_an_expression_is_bounded_by_what_it_takes_and_not_by_where_it_stands(fi
         assert "too large: it takes more than 256 KiB" in refusal(file, HEAD + text)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("{file}@" + "a" * 64, f"A pin is @sha256:…, found @{'a' * 64}."),
+        ("{file}@md5:abc", "A pin is @sha256:…, found @md5:abc."),
+        ("{file}@", "Is a variable not set?"),
+        ("https://me:secret@gitlab.com/acme/policy.toml", "a policy is a file, not an address"),
+    ],
+)
+def test_what_looks_like_a_pin_and_is_none_is_never_a_file(file: Path, given: str, said: str) -> None:
+    """Not even where such a file lies: whoever can put it there would choose the policy of a gate."""
+    file.write_text(HEAD)
+    read_policy(str(file))
+    named = given.format(file=file)
+    if named.startswith("/"):
+        Path(named).write_text(HEAD)
+
+    with pytest.raises(UsageError) as caught:
+        read_policy(named)
+
+    assert said in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
 def test_a_file_name_may_hold_an_at_sign(tmp_path: Path) -> None:
     assert read(tmp_path / "p@1.toml", HEAD).uri.endswith("p@1.toml")
 
@@ -318,3 +344,10 @@ def test_every_policy_in_the_documents_is_read(file: Path, block: str) -> None:
 
 def test_there_are_policies_in_the_documents() -> None:
     assert len(blocks()) > 8
+
+
+def test_the_verifier_that_is_shown_is_the_one_that_attest_s_own_summaries_name() -> None:
+    shown = re.findall(r'^verifier = "(.*)"', "\n".join([*blocks(), STRICT.read_text()]), re.MULTILINE)
+
+    assert set(shown) == {VERIFIER_ID}
+    assert f"attest's own say `{VERIFIER_ID}`" in (ROOT / "docs" / "policy.md").read_text()
