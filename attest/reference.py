@@ -108,7 +108,10 @@ class RegistryReference:
 
 @dataclass(frozen=True, slots=True)
 class LayoutReference:
-    """`oci-layout:PATH[:TAG|@DIGEST]`: an image in an OCI layout on disk; with neither, the only image in it."""
+    """`oci-layout:PATH[:TAG][@DIGEST]`: an image in an OCI layout on disk; with neither, the only image in it.
+
+    As with a registry the digest decides, and the tag is a name beside it.
+    """
 
     path: Path
     tag: str | None
@@ -124,9 +127,9 @@ class LayoutReference:
         return LayoutReference(self.path, None, digest)
 
     def __str__(self) -> str:
-        if self.digest is not None:
-            return f"{self.name}@{self.digest}"
-        return f"{self.name}:{self.tag}" if self.tag is not None else self.name
+        tag = f":{self.tag}" if self.tag is not None else ""
+        digest = f"@{self.digest}" if self.digest is not None else ""
+        return f"{self.name}{tag}{digest}"
 
 
 ImageReference = RegistryReference | LayoutReference
@@ -134,6 +137,8 @@ ImageReference = RegistryReference | LayoutReference
 
 def parse_reference(text: str) -> ImageReference:
     """Read an image reference as people type it. Raises InvalidReference."""
+    if not text:
+        raise InvalidReference("no image reference", "It is empty.", "Is a variable not set?")
     if text.startswith(LAYOUT_SCHEME):
         return _parse_layout(text)
     if "://" in text:
@@ -165,8 +170,6 @@ def _parse_layout(text: str) -> LayoutReference:
         raise _not_a_reference(text, "Expected oci-layout:PATH, oci-layout:PATH:TAG or oci-layout:PATH@sha256:….")
     if tag and not _TAG.fullmatch(tag):
         raise _not_a_reference(text, "A tag is up to 128 letters, digits and . _ -.")
-    if tag and digest is not None:
-        tag = ""  # the digest says more than the tag
     return LayoutReference(Path(path), tag or None, digest)
 
 

@@ -20,7 +20,7 @@ from attest.policy.checks import signer as signer_checks
 from attest.policy.checks import source as source_checks
 from attest.policy.corroboration import Corroborated, TagObjects, corroborate, nowhere, shown_claims
 from attest.policy.expectations import Expectations
-from attest.policy.report import Check, Claim, Path, Report, Status, Trusted, UsedPolicy
+from attest.policy.report import Check, Claim, Level, Path, Report, Status, Trusted, UsedPolicy
 from attest.policy.summaries import Verifier, accepted_summary
 from attest.trust.authentication import Authenticated, authenticate
 from attest.trust.signatures import Trust
@@ -85,7 +85,7 @@ def verify(
         image_checks.image_digest(image),
         image_checks.image_platforms(image, expected.platforms),
         image_checks.evidence_complete(evidence),
-        image_checks.image_denied(image, expected),
+        image_checks.image_denied(image, found.statements, expected),
         image_checks.image_covered(image, expected),
         signer_checks.trust_given(trust),
         image_checks.something_expected(expected),
@@ -102,6 +102,9 @@ def verify(
         answers.append(image_checks.image_tag(image, source, expected))
         answers.append(sbom_checks.sbom_present(image, platform, found, expected))
 
+    if expected.of_source:
+        answers += source_checks.mixed(sources, expected)
+
     # 6. A verifier whom the policy names may have seen what cannot be seen here; what is seen to be wrong stays wrong.
     summed = accepted_summary(image, selected, evidence, verifiers, trust, expected, now)
     given = [answer for answer in answers if answer is not None]
@@ -110,11 +113,11 @@ def verify(
         str(image.reference),
         image.digest,
         tuple(str(platform.platform) for platform in image.platforms),
-        tuple(given if summed is None else (*_excused(given, summed), summed)),
+        tuple(given if summed is None else (*_excused(given, summed.check), summed.check)),
         tuple(str(platform) for platform in expected.platforms),
         tuple(_claims(selected, sources, evidence, found)),
         _trusted(trust),
-        level,
+        Level(summed.level, "that is what was verified") if summed is not None and not level.reached else level,
         tuple(_paths(sources)),
         f"{now:%Y-%m-%dT%H:%M:%SZ}",
         _used(expected),
@@ -148,9 +151,9 @@ def _claims(
     selected: Sequence[PlatformImage], sources: Sequence[Corroborated], evidence: Evidence, found: Authenticated
 ) -> Iterator[Claim]:
     """What counts, what contradicts, and what nobody vouches for, in one table."""
-    for platform, source in zip(selected, sources, strict=True):
+    for source in sources:
         yield from source.claims
-        yield from shown_claims(platform, evidence.attestations, found.statements)
+    yield from shown_claims(selected, evidence.attestations, found.statements)
 
 
 def _used(expected: Expectations) -> UsedPolicy | None:

@@ -28,6 +28,9 @@ class PretendedRoots:
     def time_of(self, bundle: Bundle, key: PublicKey) -> datetime | None:
         return None
 
+    def time_of_payload(self, signing: SimpleSigning, key: PublicKey) -> datetime | None:
+        return None
+
     def _who(self, signature: bytes, message: bytes) -> CertifiedSigner:
         for key, signer in self.signers:
             if key.verifies(signature, message):

@@ -93,13 +93,13 @@ def fetched_tag_object(repository: str, object_id: str, environ: Environment) ->
         directory = Path(folder)
         if _git(environ, directory, "init", "--quiet", *kind) is None:
             return None
-        protocols = [word for name in ("file", "ext", "git") for word in ("-c", f"protocol.{name}.allow=never")]
         asked = ("fetch", "--quiet", "--no-tags", "--depth=1", "--filter=tree:0", "--", repository, object_id)
-        if _git(environ, directory, *protocols, *asked) is None:
+        if _git(environ, directory, *asked) is None:
             return None
         return raw_tag_object(directory, object_id, environ)
 
 
+_PROTOCOLS: Final = "https:http:ssh"
 _FETCHABLE: Final = ("https://", "ssh://", "http://")
 _SHA256: Final = 64
 
@@ -147,7 +147,7 @@ def _git(environ: Environment, directory: Path, *arguments: str) -> bytes | None
     try:
         answer = subprocess.run(
             ["git", "-C", str(directory), *_HARDENED, *trusted, *arguments],
-            env=_environment(environ),
+            env=_environment(environ, fetches=arguments[0] == "fetch"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -179,9 +179,17 @@ def _own_checkouts(environ: Environment) -> tuple[str, ...]:
     return tuple(path for path in named if path.startswith("/"))
 
 
-def _environment(environ: Environment) -> dict[str, str]:
+def _environment(environ: Environment, *, fetches: bool) -> dict[str, str]:
     kept = {name: value for name, value in environ.items() if not name.startswith("GIT_") or name.startswith(_KEPT)}
-    return {**kept, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_REPLACE_OBJECTS": "1"}
+    return {
+        **kept,
+        "LC_ALL": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        # A checkout of somebody else's may name a remote to fetch missing objects from, and a program to do so.
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": _PROTOCOLS if fetches else "none",
+    }
 
 
 def _lines(answer: bytes | None) -> tuple[str, ...]:

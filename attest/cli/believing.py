@@ -47,8 +47,12 @@ class Believed:
         of_policy = policy.trust if policy else None
         summaries = policy.summaries if policy else ()
         key_roots = [*(of_policy.keys if of_policy else ()), *(root for rules in summaries for root in rules.keys)]
+        denied = of_policy.denied_keys if of_policy else ()
         require_askable(
-            (*self.keys, *(root.name for root in key_roots)), self.trusted_root, self.update_trusted_root, self.offline
+            (*self.keys, *(root.key for root in key_roots), *denied),
+            self.trusted_root,
+            self.update_trusted_root,
+            self.offline,
         )
         identities = parse_identities(self.identity, self.identity_regexp, self.issuer)
         keys = tuple(load_public_key(key, os.environ) for key in self.keys)
@@ -63,7 +67,7 @@ class Believed:
         """Whose certificates are believed decides as much as who is: a policy with identities says it, or means the
         public instance.
         """
-        if policy is None or not (policy.trust.identities or policy.trust.trusted_root):
+        if policy is None or not (_needs_root(policy) or policy.trust.trusted_root):
             return self.trusted_root
         root = NamedFile.parse(policy.trust.trusted_root) if policy.trust.trusted_root is not None else None
         path = Path(root.name) if root is not None else None
@@ -75,6 +79,13 @@ class Believed:
         if root is not None and root.pin is not None:
             root.read("trusted root")
         return path
+
+
+def _needs_root(policy: Policy) -> bool:
+    """Whether certificates, or the times of keys, are looked at because the policy says so."""
+    keys = [*policy.trust.keys, *(root for rules in policy.summaries for root in rules.keys)]
+    identities = [*policy.trust.identities, *(one for rules in policy.summaries for one in rules.identities)]
+    return bool(identities) or any(root.scope.has_window for root in keys)
 
 
 def belief_options(command: F) -> Callable[..., int]:
@@ -94,6 +105,6 @@ def belief_options(command: F) -> Callable[..., int]:
         identity = (certificate_identity, certificate_identity_regexp, certificate_oidc_issuer)
         return int(command(who=Believed(keys, *identity, trusted_root, update_trusted_root, offline), **rest))
 
-    text = "A public key whose holder you believe (repeatable)."
+    text = "A public key whose holder you believe: a file, env://NAME or a service's address (repeatable)."
     key = click.option("--key", "keys", metavar="FILE", multiple=True, callback=stated, help=text)
     return key(identity_options(offline_option(bundled)))

@@ -6,13 +6,16 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from attest.cli.options import parse_platforms, platform_option, source_options, stated
+from attest.cli.options import Once, parse_platforms, platform_option, source_options, stated
 from attest.errors import UsageError
 from attest.policy.expectations import Expectations
+
+if TYPE_CHECKING:
+    from attest.ci.source import JobSource
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,6 +67,7 @@ def _declared(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--policy",
             "policy_file",
+            cls=Once,
             metavar="FILE[@DIGEST]",
             callback=stated,
             help="Hold the image against a policy; @sha256:… pins it.",
@@ -75,9 +79,15 @@ def _declared(command: Callable[..., int]) -> Callable[..., int]:
         ),
         source_options,
         click.option(
-            "--source-versioned-tag", metavar="VERSION", callback=stated, help="The git tag's version: v1 or v1.2."
+            "--source-versioned-tag",
+            cls=Once,
+            metavar="VERSION",
+            callback=stated,
+            help="The git tag's version: v1 or v1.2.",
         ),
-        click.option("--builder-id", metavar="ID", callback=stated, help="The builder; without @REF any ref of it."),
+        click.option(
+            "--builder-id", cls=Once, metavar="ID", callback=stated, help="The builder; without @REF any ref of it."
+        ),
         click.option("--require-vouched", is_flag=True, help="The signer's own word of the source is not enough."),
         click.option(
             "--signature-only", is_flag=True, help="Ask for a signature over the image and nothing of its source."
@@ -99,19 +109,13 @@ def _policy(argument: str | None) -> Any:
 
 def _with_ci(said: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The job's own values beside those of flags, each with its origin. Raises UsageError where they differ."""
-    from attest.ci.source import source_of_this_job
-
-    job = source_of_this_job(os.environ, Path.cwd(), {})
+    job = _this_job()
     branch = job.branch if job.tag is None else None
     found = {"repository": job.repository, "commit": job.commit, "tag": job.tag}
     values = {fact: stated.value for fact, stated in found.items() if stated is not None}
     origins = {fact: f"{stated.origin} (--from-ci)" for fact, stated in found.items() if stated is not None}
     if branch and job.ref is not None:
         values["branch"], origins["branch"] = branch, f"{job.ref.origin} (--from-ci)"
-    if not values:
-        raise UsageError(
-            "--from-ci: no CI job and no git checkout here", "", "Name what you expect: --source-repository and others."
-        )
     for fact, value in said.items():
         if value and fact in values and not _same(fact, value, values[fact]):
             raise UsageError(f"--source-{fact} says {value}, and {origins[fact]} {values[fact]}: both cannot be true")
@@ -119,6 +123,25 @@ def _with_ci(said: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     return {**said, **{fact: value for fact, value in values.items() if fact not in flags}}, {
         fact: origin for fact, origin in origins.items() if fact not in flags
     }
+
+
+def _this_job() -> JobSource:
+    """What the job's variables say, or outside of a CI the git checkout here. Raises UsageError for less than all.
+
+    A variable that is empty or cut short must not turn an expectation off.
+    """
+    from attest.ci.source import source_of_this_job
+
+    platforms = [name for name in ("GITLAB_CI", "GITHUB_ACTIONS") if os.environ.get(name)]
+    if len(platforms) > 1:
+        raise UsageError("--from-ci: the variables of GitLab and of GitHub are set; which job is this?")
+    job = source_of_this_job(os.environ, None if platforms else Path.cwd(), {})
+    missing = [name for name, value in (("repository", job.repository), ("full commit", job.commit)) if value is None]
+    if missing:
+        where = "the job's variables name" if platforms else "no CI job here, and the git checkout names"
+        remedy = "Name what you expect: --source-repository and others."
+        raise UsageError(f"--from-ci: {where} no {' and no '.join(missing)}", "", remedy)
+    return job
 
 
 def _same(fact: str, one: str, other: str) -> bool:

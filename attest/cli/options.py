@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -23,6 +24,20 @@ WORST = (1, 4, 3, 0)  # exit codes of several images: the first of these that oc
 
 F = TypeVar("F", bound=Callable[..., Any])
 Given = str | tuple[str, ...] | None
+
+
+class Once(click.Option):
+    """An option of one value that decides trust or expectation: given twice, one of the two would silently be lost."""
+
+    def __init__(self, *names: Any, **attributes: Any) -> None:
+        super().__init__(*names, **{**attributes, "multiple": True, "default": None})
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The one value, or None. Raises BadParameter."""
+        values = super().type_cast_value(ctx, value)
+        if len(values) > 1:
+            raise click.BadParameter("given more than once: which one is meant?", ctx, self)
+        return values[0] if values else None
 
 
 def store_options(command: F) -> F:
@@ -48,11 +63,18 @@ def store_options(command: F) -> F:
 def identity_options(command: F) -> F:
     """Whom to believe by certificate. They decide trust, so they have no environment variables."""
     options = (
-        click.option("--certificate-identity", metavar="NAME", callback=stated, help="The signer's exact identity."),
-        click.option("--certificate-identity-regexp", metavar="RE2", callback=stated, help="Or an expression for it."),
-        click.option("--certificate-oidc-issuer", metavar="URL", callback=stated, help="Who vouches for the identity."),
+        click.option(
+            "--certificate-identity", cls=Once, metavar="NAME", callback=stated, help="The signer's exact identity."
+        ),
+        click.option(
+            "--certificate-identity-regexp", cls=Once, metavar="RE2", callback=stated, help="Or an expression for it."
+        ),
+        click.option(
+            "--certificate-oidc-issuer", cls=Once, metavar="URL", callback=stated, help="Who vouches for the identity."
+        ),
         click.option(
             "--trusted-root",
+            cls=Once,
             metavar="FILE",
             type=click.Path(dir_okay=False, path_type=Path),
             help="Authorities and logs of your own Sigstore (trusted_root.json), instead of the public ones.",
@@ -76,7 +98,26 @@ def parse_identities(exact: str | None, pattern: str | None, issuer: str | None)
         return ()
     from attest.trust.identity import ExpectedIdentity
 
-    return (ExpectedIdentity(exact or pattern or "", issuer or "", is_pattern=bool(pattern)),)
+    if issuer and not issuer.startswith(("https://", "http://")):
+        raise UsageError(f"--certificate-oidc-issuer {issuer}: not an address", "", f"Expected https://{issuer}.")
+    if pattern and len(pattern) > 1 and pattern.startswith("/") and pattern.endswith("/"):
+        remedy = "Slashes mark expressions in policies; here leave them out."
+        raise UsageError(
+            f"--certificate-identity-regexp {pattern}: an identity does not begin with a slash", "", remedy
+        )
+    expected = (ExpectedIdentity(exact or pattern or "", issuer or "", is_pattern=bool(pattern)),)
+    if pattern and all(expected[0].accepts(name, expected[0].issuer) for name in _ANYBODY):
+        remedy = "Name the project: https://gitlab\\.com/acme/app//\\.gitlab-ci\\.yml@refs/tags/v.*"
+        raise UsageError(f"--certificate-identity-regexp {pattern}: everybody whom {issuer} knows", "", remedy)
+    return expected
+
+
+# Strangers' pipelines on two platforms, and a person.
+_ANYBODY: Final = (
+    "https://gitlab.com/mallory/evil//.gitlab-ci.yml@refs/heads/main",
+    "https://github.com/mallory/evil/.github/workflows/evil.yml@refs/heads/main",
+    "mallory@example.com",
+)
 
 
 def offline_option(command: F) -> F:
@@ -118,7 +159,7 @@ def load_roots(path: Path | None, update_trusted_root: bool) -> TrustedRoots:
 def source_options(command: F) -> F:
     """What is expected of, or claimed for, the source."""
     for name, metavar, text in reversed(_SOURCE):
-        command = click.option(name, metavar=metavar, default=None, callback=_expectation, help=text)(command)
+        command = click.option(name, cls=Once, metavar=metavar, callback=_expectation, help=text)(command)
     return command
 
 
@@ -227,9 +268,10 @@ def write_output(path: Path | None, content: bytes) -> None:
     if path is None:
         click.echo(content, nl=False)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("xb") as file:  # nothing that somebody has put there is written to
+            file.write(content)
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from attest.cli.main import say
 from attest.errors import UsageError
 from attest.policy.expectations import Expectations
 
@@ -53,12 +54,16 @@ def _tag_objects(checkout: Path | None, fetch: bool, expected: Expectations, *, 
 
     @functools.cache
     def look_up(name: str) -> TagObject | None:
-        from attest.ci.git import fetched_tag_object, raw_tag_object
+        from attest.ci.git import GitRefused, fetched_tag_object, raw_tag_object
 
-        raw = raw_tag_object(checkout, name, os.environ) if checkout is not None else None
-        if raw is not None:
-            return TagObject(raw, f"found in {checkout}")
-        raw = fetched_tag_object(repository, name, os.environ) if fetch else None
+        try:
+            raw = raw_tag_object(checkout, name, os.environ) if checkout is not None else None
+            if raw is not None:
+                return TagObject(raw, f"found in {checkout}")
+            raw = fetched_tag_object(repository, name, os.environ) if fetch else None
+        except GitRefused as error:  # a tag that cannot be looked up is one that was not found
+            say(f"attest: {error}")
+            return None
         return TagObject(raw, f"fetched from {repository}") if raw is not None else None
 
     return look_up

@@ -45,17 +45,17 @@ def command(
 ) -> int:
     """Check that IMAGE was built from the expected source, and say who vouches for it.
 
-    IMAGE is HOST/REPOSITORY[:TAG][@DIGEST] or oci-layout:PATH[:TAG|@DIGEST]. Nothing passes by default: say whom you
+    IMAGE is HOST/REPOSITORY[:TAG][@DIGEST] or oci-layout:PATH[:TAG][@DIGEST]. Nothing passes by default: say whom you
     believe (--key, or --certificate-identity with its issuer) and what you expect (--source-…, or --signature-only),
     or name a --policy that says both.
     """
     references = [parse_reference(image) for image in images]
-    summary.require_possible(images, expected.policy is not None)
     for file in report_files:
         file.require_place()
     files = read_files(evidence_files)
     tag_objects = tags_from(expected, offline=who.offline)
     trust, verifiers = who.with_policy(expected.policy)
+    key = summary.prepare(images, expected.policy, trust)
     from attest.verification import verify_reference
 
     reports = [
@@ -67,5 +67,5 @@ def command(
     codes = show_reports(reports, form, report_files)
     if len(references) == 1 and reports[0].digest is not None:
         pinned = references[0].at(reports[0].digest)
-        summary.write(reports[0], partial(reach, pinned, insecure_registries, registry_ca_file))
+        codes |= summary.write(reports[0], key, partial(reach, pinned, insecure_registries, registry_ca_file))
     return next(code for code in WORST if code in codes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,18 +62,21 @@ def _replacements(build_type: str, config: JsonObject, request: JsonObject, is_g
     if context and not is_git:
         address = without_credentials(context)
         yield Replacement("context", f"the context {address}, which is no git object")
+    if any(_is_unreadable(layer) for layer in layers(request)):
+        yield Replacement("request", "a request that cannot be read")
     if _is_too_deep(request):
         yield Replacement("request", f"more than {_REQUESTS} requests, one below the other")
     for layer in layers(request):
-        yield from _of_request(layer, bool(context))
+        yield from _of_request(layer, context)
         at_root = text(child(layer, "root", "configSource"), "uri")
         if child(layer, "root") and at_root != context:
             address = without_credentials(at_root) or "(a local one)"
             yield Replacement("context", f"the context {address} of the request at the root")
 
 
-def _of_request(request: JsonObject, is_remote: bool) -> Iterator[Replacement]:
+def _of_request(request: JsonObject, context: str) -> Iterator[Replacement]:
     """One frontend's call: its arguments, its local directories, what other calls put into it, and what it runs."""
+    is_remote = bool(context)
     arguments = child(request, "args")
     for name in sorted(arguments):
         raw = text(arguments, name)
@@ -82,6 +85,8 @@ def _of_request(request: JsonObject, is_remote: bool) -> Iterator[Replacement]:
             is_image = raw.startswith(_IMAGE_CONTEXT)
             pinned = pinned_image(raw.removeprefix(_IMAGE_CONTEXT)) if is_image else None
             yield Replacement(name, f"the named context {name.removeprefix('context:')}={value}", pinned)
+        elif name == "context" and value != without_credentials(context):
+            yield Replacement("context", f"the context {value} of an argument")
         elif name in ("contextkey", "dockerfilekey") and (is_remote or value not in ("context", "dockerfile")):
             yield Replacement(name, f"the local {name.removesuffix('key')} {value}")
         elif name in _FRONTENDS and not _DOCKERFILE_FRONTEND.fullmatch(raw):
@@ -141,6 +146,27 @@ def _as_text(value: Json) -> str:
 
 
 _USUAL: Final = frozenset({("contextkey", "context"), ("dockerfilekey", "dockerfile")})
+
+
+_KINDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("args", "root", "inputs"), dict),
+    **dict.fromkeys(("locals", "secrets", "ssh"), list),
+}
+
+
+def _is_unreadable(layer: JsonObject) -> bool:
+    """Whether a member of a request is of another kind than BuildKit's: nobody knows what stands in it."""
+    kinds: Mapping[str, type] = {
+        "args": dict,
+        "root": dict,
+        "inputs": dict,
+        "locals": list,
+        "secrets": list,
+        "ssh": list,
+    }
+    wrong = any(layer.get(name) is not None and not isinstance(layer[name], kind) for name, kind in kinds.items())
+    below = child(layer, "root").get("request")
+    return wrong or (below is not None and not isinstance(below, dict))
 
 
 def _is_too_deep(request: JsonObject) -> bool:

@@ -35,6 +35,8 @@ _WORKFLOWS: Final = (
 _GENERATORS: Final = "https://github.com/slsa-framework/slsa-github-generator/"
 # A git address may say its ref in the query instead of the fragment; what each key means, the first one that is there.
 _QUERY: Final[Mapping[str, str]] = {"ref": "", "branch": HEADS, "tag": TAGS, "commit": ""}
+# What else BuildKit takes in a git address's query; with any other key it is a file's address.
+_ASKED: Final = frozenset({*_QUERY, "subdir", "checksum", "keep-git-dir", "submodules"})
 # What BuildKit takes for a repository without asking: with sha256 digests nothing else tells it from a file.
 _GIT_ADDRESS: Final = re.compile(r"(?:git|ssh)://|[\w.-]+@[\w.-]+:|https?://[^?#]*\.git(?:[?#]|$)", re.IGNORECASE)
 _AT_REF: Final = re.compile(r"git\+(\w+://(?:[^/@#?]*@)?[^@#?]+)@(refs/[^#?]+|[0-9a-f]{40})")
@@ -120,7 +122,7 @@ def _read_v1(statement: Statement) -> Provenance:
     metadata = child(predicate, "runDetails", "metadata")
     external = child(definition, "externalParameters")
     dependencies = _dependencies(definition, "resolvedDependencies")
-    request = child(external, "request")
+    request = _request(external, "request")
     config = child(external, "configSource")
     return Provenance(
         statement,
@@ -146,7 +148,7 @@ def _read_v1(statement: Statement) -> Provenance:
 def _read_v02(statement: Statement) -> Provenance:
     predicate = statement.predicate
     metadata = child(predicate, "metadata")
-    request = child(predicate, "invocation", "parameters")
+    request = _request(child(predicate, "invocation"), "parameters")
     config = child(predicate, "invocation", "configSource")
     return Provenance(
         statement,
@@ -211,6 +213,12 @@ def _based(sources: Iterable[Source], predicate: JsonObject) -> Iterator[Source]
         yield replace(source, base=base.removeprefix(HEADS)) if is_tagged else source
 
 
+def _request(document: JsonObject, name: str) -> JsonObject:
+    """What was asked for; of another kind than BuildKit's it is an argument list that cannot be read."""
+    request = document.get(name)
+    return request if isinstance(request, dict) else {"args": request}
+
+
 def _directory(config: JsonObject) -> str:
     return git_context(text(config, "uri"), {}).directory if _is_git(config) else ""
 
@@ -221,7 +229,9 @@ def _is_git(config: JsonObject) -> bool:
     named = {digests[name] for name in ("sha1", "gitCommit") if name in digests}
     if len(named) == 1:
         return FULL_COMMIT.fullmatch(next(iter(named))) is not None
-    return not named and "sha256" in digests and bool(_GIT_ADDRESS.match(text(config, "uri")))
+    uri = text(config, "uri")
+    is_asked = {name for name, _ in parse_qsl(uri.partition("#")[0].partition("?")[2], keep_blank_values=True)}
+    return not named and "sha256" in digests and bool(_GIT_ADDRESS.match(uri)) and is_asked <= _ASKED
 
 
 def git_context(uri: str, digests: Mapping[str, str]) -> Source:

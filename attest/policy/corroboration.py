@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from attest.evidence.attestation import Attestation
 from attest.evidence.buildkit_request import Replacement, pinned_image
@@ -110,20 +111,25 @@ def corroborate(
 
 
 def shown_claims(
-    platform: PlatformImage, evidence: Iterable[Attestation], statements: Iterable[VerifiedStatement]
-) -> tuple[Claim, ...]:
+    platforms: Sequence[PlatformImage], evidence: Iterable[Attestation], statements: Sequence[VerifiedStatement]
+) -> Iterator[Claim]:
     """What statements say that nobody who is believed vouches for: to be shown beside the others, and never counted."""
-    trusted = {one.digest for one in statements if platform.digest in one.platforms}
-    return tuple(
-        Claim(fact, value, "client", attestation.digest, str(platform.platform), counts=False)
-        for attestation in evidence
-        if platform.digest in attestation.about and attestation.digest not in trusted
-        for provenance in (read_provenance(attestation.statement),)
-        if provenance is not None
-        for source in provenance.sources
-        for fact, value in _from_source(source)
-        if value
-    )
+    trusted = {(one.digest, digest) for one in statements for digest in one.platforms}
+    shown = 0
+    for attestation in evidence:
+        about = set(attestation.about)
+        untrusted = [
+            one for one in platforms if one.digest in about and (attestation.digest, one.digest) not in trusted
+        ]
+        provenance = read_provenance(attestation.statement) if untrusted and shown < _SHOWN else None
+        said = [pair for source in provenance.sources for pair in _from_source(source)] if provenance else []
+        for platform in untrusted:
+            for fact, value in ((fact, value) for fact, value in said if value):
+                yield Claim(fact, value, "client", attestation.digest, str(platform.platform), counts=False)
+                shown += 1
+
+
+_SHOWN: Final = 1000  # claims that nobody vouches for; whoever can write to a registry can attach any number
 
 
 def _claims(

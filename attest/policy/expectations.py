@@ -84,10 +84,11 @@ class Expectations:
             raise UsageError(
                 f"--source-versioned-tag {self.versioned_tag}: not a version", "", "Expected v1, v1.2 or v1.2.3."
             )
+        if self.signature_only and self.policy is not None:
+            remedy = "In a policy it is signature_required = true that asks for a signature over the image."
+            raise UsageError("--signature-only and --policy exclude each other", "", remedy)
         if self.signature_only and (self.of_source or self.builder):
             raise UsageError("--signature-only asks for nothing of the source; leave out --source-…")
-        if self.signature_only and self.policy is not None:
-            raise UsageError("--signature-only and --policy exclude each other", "", "Say it in the policy.")
 
     @property
     def of_source(self) -> bool:
@@ -177,7 +178,7 @@ class Expectations:
     @property
     def exact(self) -> frozenset[str]:
         """The facts of which one value is expected: where trusted statements name two, one of them is wrong already."""
-        asked = {"repository": self.repository, "commit": self.commit, "ref": self.tag or self.branch}
+        asked = {"repository": self.repository, "commit": self.commit, "tag": self.tag, "branch": self.branch}
         return frozenset(fact for fact, value in asked.items() if value)
 
     def origin(self, name: str) -> str:

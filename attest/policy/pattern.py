@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from attest.trust.expression import compiled
+from attest.trust.expression import compiled, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Pattern:
         """Whether this is one of the expected texts. No line break is matched by any expression."""
         if not self.is_expression:
             return value == self.text
-        return not re.search(r"[\r\n]", value) and compiled(self._expression).fullmatch(value) is not None
+        return matches(self._expression, value)
 
     def __str__(self) -> str:
         return self.text

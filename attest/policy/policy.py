@@ -112,7 +112,7 @@ class BaseImageRules:
 
 @dataclass(frozen=True, slots=True)
 class SbomRules:
-    """`[sbom]`. With `components` an SBOM that lists nothing is none."""
+    """`[sbom]`. Each of them demands an SBOM; with `components` one that lists nothing is none."""
 
     required: bool = False
     formats: tuple[Literal["spdx", "cyclonedx"], ...] = ()

@@ -139,9 +139,9 @@ class Report:
         return 4 if any(check.reason == "unauthorised" for check in self.checks) else 3
 
     @property
-    def rests_on_summary(self) -> bool:
-        """Whether another verifier's summary stood for the evidence."""
-        return any(check.id == "summary.accepted" for check in self.checks)
+    def summary(self) -> Check | None:
+        """The answer of another verifier's summary, where one stood for the evidence; it names the verifier."""
+        return next((one for one in self.checks if one.id == "summary.accepted" and one.required), None)
 
     @property
     def trouble(self) -> Check | None:

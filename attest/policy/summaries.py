@@ -16,6 +16,7 @@ from attest.evidence.attestation import Evidence
 from attest.oci.document import Json, JsonObject, child, encode, strings, text
 from attest.oci.image import Image, PlatformImage
 from attest.policy.expectations import Expectations
+from attest.policy.levels import HIGHEST
 from attest.policy.policy import Policy, SummaryRules
 from attest.policy.report import VERIFIER_ID, Check, Report, Status
 from attest.policy.roots import load_root
@@ -87,7 +88,7 @@ def summary_of(report: Report) -> bytes:
         raise UsageError("a verification summary names the policy that was applied", "", "Add --policy FILE.")
     if not report.about or report.verdict is Status.UNKNOWN:
         raise UsageError(f"{report.reference}: nothing was decided, so there is nothing to sum up")
-    if report.rests_on_summary:
+    if report.summary is not None:
         raise UsageError(f"{report.reference}: the verdict rests on a summary, which cannot be summed up again")
     passed = report.verdict is Status.PASSED
     name, resource = _name(report.reference), _resource(report.reference)
@@ -105,6 +106,14 @@ def summary_of(report: Report) -> bytes:
     return statement_bytes(resource, report.about, SUMMARY, encode(predicate).decode())
 
 
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The answer to whether a summary stands for the evidence, and the build level that was verified."""
+
+    check: Check
+    level: int = 0
+
+
 def accepted_summary(
     image: Image,
     selected: Sequence[PlatformImage],
@@ -113,34 +122,62 @@ def accepted_summary(
     trust: Trust,
     expected: Expectations,
     now: datetime,
-) -> Check | None:
+) -> Summed | None:
     """Does a verifier that the policy names say that all of this passed? Asked only where one says anything.
 
     Explicit expectations need the evidence itself: for those nothing is accepted. Of each verifier what it said last
     counts, and a failure where two things are as old; no verifier outweighs another one's failure.
     """
-    policy = expected.policy
-    if policy is None or expected.is_explicit:
+    if expected.policy is None:
         return None
-    said = [
-        (_verified_at(one), verifier, one)
+    told = [
+        _Told(_verified_at(one), verifier.rules.verifier, one, _obstacle(one, verifier, image, selected, expected, now))
         for verifier in verifiers
         for one in authenticate(image, evidence, verifier.trust).statements
-        if one.statement.predicate_type == SUMMARY
-        and not _signs_images(one, trust)
-        and not _obstacle(one, verifier, image, selected, expected, now)
+        if one.statement.predicate_type == SUMMARY and not _signs_images(one, trust, expected.policy)
     ]
+    origin = expected.policy.origin("summaries")
+    said = sorted((one for one in told if not one.obstacle), key=lambda one: (one.at, not one.is_passed))
     if not said:
-        return None
-    # Of each verifier what it said last, and of those a failure: nobody outweighs another.
-    last = {each[1].rules.verifier: each for each in sorted(said, key=lambda each: (each[0], not _is_passed(each[2])))}
-    _, verifier, one = min(last.values(), key=lambda each: _is_passed(each[2]))
-    origin, found = policy.origin("summaries"), (verifier.rules.verifier,)
-    if _is_passed(one):
-        summary = f"{verifier.rules.verifier} verified it by this policy"
-        return Check("summary.accepted", Status.PASSED, summary, origin=origin, found=found, evidence=(one.digest,))
-    summary = f"{verifier.rules.verifier} verified it by this policy, and it failed"
-    return Check("summary.accepted", Status.FAILED, summary, "summary-failed", origin=origin, evidence=(one.digest,))
+        return Summed(_of_no_account(told[0], origin)) if told else None
+    last = {one.verifier: one for one in said}
+    worst = min(last.values(), key=lambda one: one.is_passed)
+    summary, digest = f"{worst.verifier} verified it by this policy", (worst.statement.digest,)
+    if worst.is_passed:
+        check = Check(
+            "summary.accepted", Status.PASSED, summary, origin=origin, found=(worst.verifier,), evidence=digest
+        )
+        return Summed(check, _level(worst.statement.statement.predicate))
+    summary += ", and it failed"
+    return Summed(Check("summary.accepted", Status.FAILED, summary, "summary-failed", origin=origin, evidence=digest))
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One summary by a verifier that the policy names, and why it says nothing here, or ""."""
+
+    at: datetime
+    verifier: str
+    statement: VerifiedStatement
+    obstacle: str
+
+    @property
+    def is_passed(self) -> bool:
+        return _is_passed(self.statement)
+
+
+def _of_no_account(one: _Told, origin: str) -> Check:
+    """Shown so that people see why a summary that is there did not help; it is not needed."""
+    summary = f"a summary by {one.verifier} is of no account: {one.obstacle}"
+    return Check(
+        "summary.accepted",
+        Status.UNKNOWN,
+        summary,
+        "summary-unfit",
+        required=False,
+        origin=origin,
+        evidence=(one.statement.digest,),
+    )
 
 
 def _obstacle(
@@ -156,14 +193,17 @@ def _obstacle(
     assert policy is not None  # noqa: S101 - asked of policies only
     level, at = policy.build.level, _verified_at(one)
     limit = verifier.rules.max_age
+    named = text(child(predicate, "verifier"), "id")
+    judged_by = strings(child(predicate, "policy"), "digest").get("sha256")
     obstacles = {
-        "another verifier": text(child(predicate, "verifier"), "id") != verifier.rules.verifier,
-        "another policy": strings(child(predicate, "policy"), "digest").get("sha256") != policy.digest.hex,
-        "another resource": not _is_resource(text(predicate, "resourceUri"), image, policy),
-        "other platforms": not _is_about(one, selected),
-        "a time to come": at > now + _SKEW,
-        "too old": limit is not None and now - at > limit,
-        "no level": _is_passed(one) and _level(predicate) < level,
+        "what is asked on the command line needs the evidence itself": expected.is_explicit and _is_passed(one),
+        f"it names another verifier, {named[:200] or 'none'}": named != verifier.rules.verifier,
+        "it was judged by another policy, or another version of this one": judged_by != policy.digest.hex,
+        "it is for another name or tag": not _is_resource(text(predicate, "resourceUri"), image, policy),
+        "it is for other platforms": not _is_about(one, selected),
+        "it was verified at a time to come": at > now + _SKEW,
+        "it is too old": limit is not None and now - at > limit,
+        "it verified a lower build level": _is_passed(one) and _level(predicate) < level,
     }
     return next((why for why, holds in obstacles.items() if holds), "")
 
@@ -174,12 +214,13 @@ def _is_about(one: VerifiedStatement, selected: Sequence[PlatformImage]) -> bool
     return all(spoken_for) if _is_passed(one) else any(spoken_for)
 
 
-def _signs_images(one: VerifiedStatement, trust: Trust) -> bool:
-    """Whether who signed the summary is believed of images as well."""
+def _signs_images(one: VerifiedStatement, trust: Trust, policy: Policy) -> bool:
+    """Whether who signed the summary is believed of images as well, whomever the flags have chosen of the policy's."""
     signer = one.signer
     if isinstance(signer, PublicKey):
         return any(key.fingerprint == signer.fingerprint for key in trust.keys)
-    return any(identity.accepts(signer.identity, signer.issuer) for identity in trust.identities)
+    identities = (*trust.identities, *policy.trust.identities)
+    return any(identity.accepts(signer.identity, signer.issuer) for identity in identities)
 
 
 def _is_passed(one: VerifiedStatement) -> bool:
@@ -196,7 +237,7 @@ def _verified_at(one: VerifiedStatement) -> datetime:
 
 def _level(predicate: JsonObject) -> int:
     """The build level that was verified; a higher one includes the lower (SLSA v1.2, "Verified levels")."""
-    return max(_levels(predicate), default=0)
+    return min(max(_levels(predicate), default=0), HIGHEST)
 
 
 def _levels(predicate: JsonObject) -> Iterator[int]:

@@ -31,7 +31,7 @@ def who_signed_artifact(bundle: Bundle, digest: Digest, trust: Trust, content: b
         bundle = replace(bundle, message=MessageSignature(bundle.message.signature, digest, content))
     found = _of_statement(bundle, digest, trust) if bundle.message is None else _of_file(bundle, trust)
     if isinstance(found, Refusal | Why):
-        raise NotVerified(found.message)
+        raise NotVerified(found.message, found.hint)
     if isinstance(found, PublicKey) and trust.roots is not None:
         # A key is good without log entry and timestamp, but those that are there must hold.
         trust.roots.time_of(bundle, found)
@@ -56,7 +56,7 @@ def _of_file(bundle: Bundle, trust: Trust) -> Signer | Why:
     signed = signed_in(bundle, b"")
     holding = [key for key in trust.keys if signed.made_by(key)]
     if holding:
-        return by_key(holding, trust, bundle)
+        return by_key(holding, trust, lambda roots, key: roots.time_of(bundle, key))
     if trust.identities and bundle.certificate is not None:
         return by_certificate(trust, lambda roots: roots.signer_of(bundle))
     by = "with a certificate" if bundle.certificate is not None else "with another key"

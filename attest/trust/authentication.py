@@ -18,6 +18,7 @@ from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.statement import Statement
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
+from attest.trust.scope import Scope
 from attest.trust.signatures import Refusal, Signer, Trust, strangers, who_signed, who_signed_payload
 
 _SEAL: Final = object()
@@ -80,7 +81,7 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
         *(_open_simple(image, signature, trust) for signature in evidence.simple_signatures),
     ]
     # The same signature in other bytes (spaces will do) opens nothing new, and would be followed again and again.
-    opened = [one for found in signed if isinstance(found, tuple) for one in found]
+    opened = _as_one([one for found in signed if isinstance(found, tuple) for one in found])
     signatures = list({(one.over, one.signer.fingerprint): one for one in opened}.values())
     embedded = [found for attestation in evidence.embedded for found in _follow(image, attestation, signatures)]
     return Authenticated(
@@ -88,6 +89,20 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
         tuple(signatures),
         tuple(found for found in (*signed, *embedded) if isinstance(found, Refusal)),
     )
+
+
+def _as_one(signatures: Sequence[ImageSignature]) -> list[ImageSignature]:
+    """One who signed at several times is believed in all the ways in which he is believed at any of them.
+
+    Else the order in which a registry lists signatures would decide.
+    """
+    scopes: dict[str, dict[Scope, None]] = {}
+    for one in signatures:
+        scopes.setdefault(one.signer.fingerprint, {}).update(dict.fromkeys(one.signer.all_scopes))
+    return [
+        ImageSignature(one.over, one.signer.with_scopes(tuple(scopes[one.signer.fingerprint])), one.bundle, _SEAL)
+        for one in sorted(signatures, key=lambda one: str(one.bundle))
+    ]
 
 
 def _open(
@@ -154,26 +169,25 @@ def _follow(
     """
     if not (attestation.is_provenance or attestation.is_sbom):
         return
-    followed: set[str] = set()
     platforms = _platforms_of(image)
     spoken_for = tuple(digest for digest in platforms if digest in attestation.statement.subject_digests)
-    for manifest in image.attestation_manifests:
-        if manifest.digest not in {place.manifest for place in attestation.places}:
-            continue
-        for signature in signatures:
-            if signature.signer.fingerprint in followed:
-                continue
-            path = _path(image, manifest, attestation, signature)
-            if path and attestation.statement.subject_digests and manifest.about not in spoken_for:
-                about = attestation.statement.about
-                yield Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
-                return
-            if path and manifest.about in spoken_for:
-                followed.add(signature.signer.fingerprint)
-                bound = signature.over == image.digest
-                yield VerifiedStatement(
-                    attestation.statement, signature.signer, spoken_for, path, of_this_index=bound, seal=_SEAL
-                )
+    places = {place.manifest for place in attestation.places}
+    ways: dict[str, list[tuple[ImageSignature, tuple[Digest, ...]]]] = {}
+    for manifest in (one for one in image.attestation_manifests if one.digest in places):
+        paths = [(one, path) for one in signatures if (path := _path(image, manifest, attestation, one))]
+        if paths and attestation.statement.subject_digests and manifest.about not in spoken_for:
+            about = attestation.statement.about
+            yield Refusal(attestation, "subject", f"embedded for {manifest.about}, but it is about {about}")
+            return
+        for signature, path in paths if manifest.about in spoken_for else ():
+            ways.setdefault(signature.signer.fingerprint, []).append((signature, path))
+    for found in ways.values():
+        # Of several ways the one from the index: it binds the statement to this index, whatever else was signed.
+        signature, path = min(found, key=lambda way: (way[0].over != image.digest, str(way[1])))
+        bound = signature.over == image.digest
+        yield VerifiedStatement(
+            attestation.statement, signature.signer, spoken_for, path, of_this_index=bound, seal=_SEAL
+        )
 
 
 def _path(

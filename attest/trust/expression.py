@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import re2
 
+_UNMATCHABLE: Final = re.compile("[\r\n\ud800-\udfff]")
 _MEMORY: Final = 256 * 1024  # bytes; a hundred times what people's expressions take, and no more than milliseconds
 _LONGEST: Final = 200  # characters of what RE2 says, which quotes the expression
 _NO_ROOM: Final = "pattern too large"  # RE2's words
@@ -28,3 +30,10 @@ def compiled(expression: str) -> re2._Regexp[str]:
         if _NO_ROOM in said:
             said = f"too large: it takes more than {_MEMORY // 1024} KiB"
         raise ValueError(said[:_LONGEST]) from None
+
+
+def matches(expression: str, text: str) -> bool:
+    """Whether the expression matches all of a text. None matches a line break, or what no encoding has."""
+    if _UNMATCHABLE.search(text):
+        return False
+    return compiled(expression).fullmatch(text) is not None

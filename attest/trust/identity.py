@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from attest.errors import UsageError
-from attest.trust.expression import compiled
+from attest.trust.expression import matches
 from attest.trust.scope import ANYWHERE, Scope, widest
 
 
@@ -60,13 +59,11 @@ class ExpectedIdentity:
 
     def _matches(self, name: str) -> bool:
         try:
-            # A line break would end what `.` matches, and no identity has one.
-            found = compiled(self.name).fullmatch(name)
+            return matches(self.name, name)
         except ValueError as error:
             raise UsageError(
-                f"--certificate-identity-regexp {self.name[:200]!r}: not a regular expression", f"RE2 says: {error}."
+                f"--certificate-identity-regexp {self.name!r}: not a regular expression", f"RE2 says: {error}."
             ) from None
-        return found is not None and not re.search(r"[\r\n]", name)
 
     def __str__(self) -> str:
         return f"{'/' if self.is_pattern else ''}{self.name}{'/' if self.is_pattern else ''} of {self.issuer}"
@@ -89,6 +86,15 @@ class CertifiedSigner:
     not_after: datetime = field(default=datetime.max.replace(tzinfo=UTC), compare=False)
     scopes: tuple[Scope, ...] = field(default=(), compare=False)
 
+    @property
+    def all_scopes(self) -> tuple[Scope, ...]:
+        """Each way in which it is believed."""
+        return self.scopes
+
+    def with_scopes(self, scopes: tuple[Scope, ...]) -> CertifiedSigner:
+        """The same, believed in these ways."""
+        return replace(self, scopes=scopes)
+
     def scope_for(self, builder: str) -> Scope:
         """How far it is believed about what this builder built."""
         return widest(self.scopes, builder)
@@ -101,4 +107,4 @@ class CertifiedSigner:
     @property
     def fingerprint(self) -> str:
         """What tells it from other signers: two pipelines of one identity may have run for two commits."""
-        return " ".join((self.issuer, self.identity, self.repository, self.commit, self.ref))
+        return repr((self.issuer, self.identity, self.repository, self.commit, self.ref))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +53,15 @@ class PublicKey:
     key: _Public = field(repr=False)
     scope: Scope = ANYWHERE
     other_scopes: tuple[Scope, ...] = field(default=(), repr=False)
+
+    @property
+    def all_scopes(self) -> tuple[Scope, ...]:
+        """Each way in which its holder is believed."""
+        return (self.scope, *self.other_scopes)
+
+    def with_scopes(self, scopes: tuple[Scope, ...]) -> PublicKey:
+        """The same key, its holder believed in these ways."""
+        return replace(self, scope=scopes[0], other_scopes=scopes[1:])
 
     def scope_for(self, builder: str) -> Scope:
         """How far its holder is believed about what this builder built; a policy may name one key several times."""

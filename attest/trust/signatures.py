@@ -23,7 +23,9 @@ from attest.trust.keys import PublicKey
 _NAME_THEM: Final = (
     "Name whom you believe: --certificate-identity and --certificate-oidc-issuer; or the key that signed."
 )
-_CHANGED: Final = "Somebody changed it after it was signed, or put parts of several signatures together."
+_EVER: Final = datetime.min.replace(tzinfo=UTC)
+_KEY: Final = "signed with a key; identities were given to check with"
+_NAME_THE_KEY: Final = "Give the key that signed (--key), or have it signed without one (--keyless)."
 _CERTIFICATE: Final = "signed with a certificate; keys were given to check with"
 
 Signer = PublicKey | CertifiedSigner
@@ -51,6 +53,9 @@ class Roots(Protocol):
 
     def time_of(self, bundle: Bundle, key: PublicKey) -> datetime | None:
         """When a log or an authority saw this key's signature; None where none did. Raises NotVerified."""
+
+    def time_of_payload(self, signing: SimpleSigning, key: PublicKey) -> datetime | None:
+        """When the log saw this key's image signature of cosign 1 and 2; None where none did. Raises NotVerified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def _of_envelope(attestation: Attestation, bundle: Bundle, trust: Trust) -> Sign
     message = pre_authentication_encoding(envelope.payload_type, envelope.payload)
     holding = [key for key in trust.keys if any(key.verifies(one, message) for one in envelope.signatures)]
     if holding:
-        return by_key(holding, trust, bundle)
+        return by_key(holding, trust, lambda roots, key: roots.time_of(bundle, key))
     if trust.identities and bundle.certificate is not None:
         return by_certificate(trust, lambda roots: roots.signer_of(bundle))
     return _why_not(bundle, trust)
@@ -141,7 +146,7 @@ def by_certificate(trust: Trust, ask: Callable[[Roots], CertifiedSigner]) -> Cer
     try:
         signer = ask(trust.roots)
     except NotVerified as error:
-        return Why("certificate", f"its certificate or signature does not hold: {error}", error.hint or _CHANGED)
+        return Why("certificate", f"its certificate or signature does not hold: {error}", error.hint)
     accepting = [one for one in trust.identities if one.accepts(signer.identity, signer.issuer)]
     timely = [one for one in accepting if one.scope.lets_in(signer.not_before, signer.not_after)]
     if timely:
@@ -159,26 +164,33 @@ def by_certificate(trust: Trust, ask: Callable[[Roots], CertifiedSigner]) -> Cer
     return Why("other-identity", f"signed by {signer.name}, expected {expected}{only}")
 
 
-def by_key(holding: Sequence[PublicKey], trust: Trust, bundle: Bundle | None = None) -> PublicKey | Why:
-    """A key that made the signature, unless it is believed no longer or not for that time."""
+def by_key(
+    holding: Sequence[PublicKey], trust: Trust, when: Callable[[Roots, PublicKey], datetime | None]
+) -> PublicKey | Why:
+    """A key that made the signature, unless it is believed no longer or not for that time.
+
+    Where nothing proves when it signed, it was before now; that it was after some other time, nobody knows.
+    """
     believed = [key for key in holding if not trust.denied or key.fingerprint not in trust.denied]
     if not believed:
         return Why("denied", f"signed with {holding[0].name}, which is denied")
     key = believed[0]
     has_window = any(one.scope.has_window for one in believed)
     try:
-        proven = trust.roots.time_of(bundle, key) if has_window and bundle is not None and trust.roots else None
+        proven = when(trust.roots, key) if has_window and trust.roots else None
     except NotVerified as error:
         return Why("bad-signature", f"what came with the signature of {key.name} does not hold: {error}")
-    at = proven or datetime.now(UTC)  # where nothing proves when it was signed, the present counts
-    timely = [one for one in believed if one.scope.lets_in(at, at)]  # one key may be named for several times
+    earliest, latest = proven or _EVER, proven or datetime.now(UTC)
+    timely = [one for one in believed if one.scope.lets_in(earliest, latest)]  # one key may be named for several times
     if timely:
         return replace(timely[0], other_scopes=tuple(one.scope for one in timely[1:]))
-    said = f"at {at:%Y-%m-%dT%H:%M:%SZ}" if proven else "at a time that nothing proves, so the present counts"
+    said = f"at {proven:%Y-%m-%dT%H:%M:%SZ}" if proven else "at a time that no log and no timestamp proves"
     return Why("outside-window", f"{key.name} signed {said}, and is believed only {key.scope}")
 
 
 def _why_not(bundle: Bundle, trust: Trust) -> Why:
+    if not trust.keys and bundle.certificate is None:
+        return Why("other-key", _KEY, _NAME_THE_KEY)
     for key in trust.keys:
         if bundle.key_hint == key.hint:
             message = f"it names the key {key.name}, but its signature does not hold: the content was changed"
@@ -201,7 +213,9 @@ def _of_payload(signature: SimpleSignature, trust: Trust) -> Signer | Why:
         return Why("bad-signature", "the payload is not the one that was stored")
     holding = [key for key in trust.keys if key.verifies(signing.signature, signing.payload)]
     if holding:
-        return by_key(holding, trust)
+        return by_key(holding, trust, lambda roots, key: roots.time_of_payload(signing, key))
+    if signing.certificate is None and not trust.keys:
+        return Why("other-key", _KEY, _NAME_THE_KEY)
     if signing.certificate is None:
         return Why("other-key", "signed with another key, or over another payload (it has no hint)")
     if trust.identities:

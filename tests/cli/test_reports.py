@@ -143,11 +143,11 @@ def test_no_line_of_a_stranger_looks_like_one_of_ours() -> None:
     assert not [line for line in shown if line.startswith(("PASSED", "  passed   source"))]
 
 
-def test_below_several_images_each_has_one_line_with_the_first_thing_that_is_wrong() -> None:
+def test_above_several_images_each_has_one_line_with_the_first_thing_that_is_wrong() -> None:
     ends = judged.judged()
     shown = lines(ends["passed"], ends["unreachable"], ends["refused"])
 
-    assert shown[-4:] == [
+    assert shown[:4] == [
         "3 images: 1 passed, 2 unknown:",
         "  passed   registry.test/acme/app:1.0.0",
         "  unknown  registry.test/acme/app:1.0.0  image.digest: registry.test: no answer",

@@ -25,6 +25,8 @@ RULES: Final = {
     "error": ("type message", ""),
     "skipped": ("type message", ""),
     "system-out": ("", ""),
+    "properties": ("", "property"),
+    "property": ("name! value!", ""),
 }
 
 
@@ -116,7 +118,7 @@ def test_the_digest_stands_in_the_output_of_the_suite() -> None:
 def test_no_word_of_a_stranger_ends_an_element_or_is_no_xml(value: str, status: Status) -> None:
     root = parsed(judged.hostile(value, status))
 
-    assert [case.tag for case in root[0]] == ["testcase", "testcase", "system-out"]
+    assert [case.tag for case in root[0]] == ["properties", "testcase", "testcase", "system-out"]
     assert len(shown_by_gitlab(root)) == 2
 
 

@@ -121,7 +121,7 @@ def test_a_denied_key_and_a_denied_digest_fail(folder: Path) -> None:
 
 def test_a_key_is_believed_in_its_window_only(folder: Path) -> None:
     past = GOOD.replace('key = "attest.pub"', 'key = "attest.pub"\nnot_after = 2020-01-01T00:00:00Z')
-    now = GOOD.replace('key = "attest.pub"', 'key = "attest.pub"\nnot_before = 2020-01-01T00:00:00Z')
+    now = GOOD.replace('key = "attest.pub"', 'key = "attest.pub"\nnot_after = 2999-01-01T00:00:00Z')
     (folder / "policy.toml").write_text(now)
     assert verify(folder, "--policy", "policy.toml").code == 0
 
@@ -267,3 +267,80 @@ def test_a_verifier_that_signs_as_images_are_signed_is_refused(folder: Path) -> 
     done = verify(folder, "--policy", "policy.toml")
 
     assert (done.code, done.out) == (2, "")
+
+
+# --- What would silently be lost --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [
+        ("--policy", "policy.toml", "--policy", "lax.toml"),
+        ("--policy", "policy.toml", "--source-tag", "v9.9.9", "--source-tag", TAG),
+        ("--key", "attest.pub", "--source-commit", "0" * 40, "--source-commit", COMMIT),
+    ],
+)
+def test_what_is_given_twice_is_not_taken_once(folder: Path, twice: tuple[str, ...]) -> None:
+    (folder / "lax.toml").write_text(GOOD)
+    done = verify(folder, *twice)
+
+    assert (done.code, done.out) == (2, "")
+    assert "given more than once" in done.err
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"CI_COMMIT_SHA": ""},
+        {"CI_COMMIT_SHA": COMMIT[:12]},
+        {"CI_COMMIT_SHA": "main"},
+        {"CI_PROJECT_URL": ""},
+        {"GITHUB_ACTIONS": "true"},
+    ],
+)
+def test_a_variable_that_is_empty_or_cut_short_turns_no_expectation_off(
+    folder: Path, variables: dict[str, str]
+) -> None:
+    done = verify(folder, "--key", "attest.pub", "--from-ci", **{**GITLAB, **variables})
+
+    assert (done.code, done.out) == (2, "")
+
+
+def test_a_summary_that_cannot_be_written_does_not_hide_the_verdict(folder: Path) -> None:
+    failing = ("--policy", "policy.toml", "--source-tag", "v9.9.9")
+    (folder / "taken").mkdir()
+    (folder / "taken" / "vsa.json").mkdir()
+
+    done = verify(folder, *failing, "--vsa-output", "taken/vsa.json")
+
+    assert done.code in (1, 2)
+    assert done.code == 2 or done.out.startswith("FAILED")
+
+
+def test_the_key_of_images_signs_no_summary(folder: Path) -> None:
+    done = verify(folder, "--policy", "policy.toml", "--vsa-output", "vsa.json", "--vsa-key", "attest.key")
+
+    assert (done.code, done.out) == (2, "")
+    assert not (folder / "vsa.json").exists()
+
+
+def test_a_layout_s_tag_stands_beside_its_digest(folder: Path) -> None:
+    (folder / "policy.toml").write_text('image_tag = "{source_tag}"\n' + GOOD)
+    image = f"oci-layout:signed:{TAG}@{Layout(folder / 'signed').image}"
+
+    done = verify(folder, "--policy", "policy.toml", "--format", "json", image=image)
+
+    assert done.code == 0, done
+    assert report(done)["image"]["reference"] == image
+
+
+def test_a_summary_that_does_not_count_says_why(folder: Path) -> None:
+    (folder / "policy.toml").write_text(SUMMED)
+    signing = ("--vsa-output", "vsa.json", "--vsa-key", "other.key", "--vsa-attach")
+    assert verify(folder, "--policy", "policy.toml", *signing).code == 0
+    (folder / "policy.toml").write_text(SUMMED + "# another version\n")
+
+    done = verify(folder, "--policy", "policy.toml")
+
+    assert done.code == 0
+    assert "is of no account: it was judged by another policy" in " ".join(done.out.split())

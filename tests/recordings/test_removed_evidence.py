@@ -174,10 +174,10 @@ repository = "{repository}"
 types = ["{type}"]
 complete = {complete}
 
-[sbom]
-required = {sbom}
-formats = ["spdx"]
+{sbom}
 """
+DEMANDED: Final = '[sbom]\nrequired = true\nformats = ["spdx"]'
+
 ACCEPTED: Final = """
 [[source.accepted]]
 name = "context:127.0.0.1:5000/base:1"
@@ -208,7 +208,7 @@ def under_policy(recording: Recording, signer: Signer, **other: str) -> Expectat
         "accepted": ACCEPTED if recording.name == "named-ctx" else "",
         "type": recording.form.build_type,
         "complete": str(recording.context.complete).lower(),
-        "sbom": str(recording.sbom).lower(),
+        "sbom": DEMANDED if recording.sbom else "",
     }
     path = signer.folder / "policy.toml"
     path.write_text(POLICY.format(**{**demanded, **other}))
@@ -252,7 +252,7 @@ def test_without_any_one_piece_nothing_passes_that_did_not_before(
     everything = frozenset(registry.pieces)
     other_policies = [
         under_policy(recording, signer, signed="false", **other)
-        for other in ({"type": "https://example.test/another"}, {"complete": "true"}, {"sbom": "true"})
+        for other in ({"type": "https://example.test/another"}, {"complete": "true"}, {"sbom": DEMANDED})
     ]
     for expected in (*QUESTIONS.values(), *other_policies):
         if passes(registry.keeping(everything), signer, expected):

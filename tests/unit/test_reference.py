@@ -62,7 +62,6 @@ def test_a_registry_reference_is_read_as_docker_reads_it(text: str, full: str) -
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "https://registry.example.com/app:1",
         "registry.example.com/App:1",
         "registry.example.com/app:",
@@ -82,6 +81,12 @@ def test_what_is_no_registry_reference_is_a_usage_error(text: str) -> None:
         parse_reference(text)
 
 
+def test_an_empty_reference_may_be_a_variable_that_is_not_set() -> None:
+    with pytest.raises(UsageError, match="no image reference") as caught:
+        parse_reference("")
+    assert caught.value.remedy == "Is a variable not set?"
+
+
 @pytest.mark.parametrize(
     ("text", "path", "tag", "digest"),
     [
@@ -89,7 +94,7 @@ def test_what_is_no_registry_reference_is_a_usage_error(text: str) -> None:
         ("oci-layout:./out/dir", "out/dir", None, None),
         ("oci-layout:/tmp/out:1.0", "/tmp/out", "1.0", None),
         (f"oci-layout:out@sha256:{HEX}", "out", None, DIGEST),
-        (f"oci-layout:out:1@sha256:{HEX}", "out", None, DIGEST),
+        (f"oci-layout:out:1@sha256:{HEX}", "out", "1", DIGEST),
         ("oci-layout:a:b/c", "a:b/c", None, None),
     ],
 )

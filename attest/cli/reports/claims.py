@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from attest.evidence.repository import same_repository
 from attest.policy.report import Claim, Report, SourceFact
 
 Voucher = Literal["certificate", "builder", "signer", "client"]
@@ -36,9 +37,15 @@ def claim_rows(report: Report) -> Iterator[ClaimRow]:
             yield from (ClaimRow(fact, platform, cells) for platform, cells in rows)
 
 
+def _is_same(claim: Claim, known: str) -> bool:
+    """One repository has many spellings."""
+    return claim.value == known or (claim.fact == "repository" and same_repository(claim.value, known))
+
+
 def _cells(claims: list[Claim]) -> Cells:
     cells: dict[Voucher, dict[str, bool]] = {}
     for claim in claims:
         values = cells.setdefault(claim.vouched_by, {})
-        values[claim.value] = values.get(claim.value, False) or claim.counts
+        value = next((known for known in values if _is_same(claim, known)), claim.value)
+        values[value] = values.get(value, False) or claim.counts
     return cells

@@ -29,12 +29,23 @@ def render_junit(reports: Sequence[Report]) -> str:
 
 def _suite(report: Report) -> ET.Element:
     suite = ET.Element("testsuite", name=plain(report.reference), timestamp=report.time)
+    said = {"narrowed": ", ".join(report.narrowed), "policy": _policy(report)}
+    if any(said.values()):
+        properties = ET.SubElement(suite, "properties")
+        for key, value in said.items():
+            if value:
+                ET.SubElement(properties, "property", name=key, value=plain(value))
     for check, name in zip(report.checks, _different_names(report.checks), strict=True):
         suite.append(_case(report, check, name))
     for attribute, element in _COUNTED.items():
         suite.set(attribute, str(len(suite.findall(element))))
-    ET.SubElement(suite, "system-out").text = f"{report.verdict.upper()}  {plain(name_of(report))}"
+    only = f"\nOnly asked about {plain(', '.join(report.narrowed))}." if report.narrowed else ""
+    ET.SubElement(suite, "system-out").text = f"{report.verdict.upper()}  {plain(name_of(report))}{only}"
     return suite
+
+
+def _policy(report: Report) -> str:
+    return f"{report.policy.uri} {report.policy.digest}" if report.policy is not None else ""
 
 
 _COUNTED: Final = {

@@ -26,9 +26,9 @@ QUESTIONS: Final = {
     "image.digest": "Is the image what its digest says, down to every manifest?",
     "image.platforms": "Is there one manifest for each platform?",
     "evidence.complete": "Could everything that is attached be read?",
-    "signature.valid": "Did an accepted key sign the image: its index, or every platform by itself?",
-    "signer.identity": "Is there provenance for this platform that an accepted key vouches for?",
-    "subject.digest": "Is what an accepted key signed about this image?",
+    "signature.valid": "Did somebody who is believed sign the image: its index, or every platform by itself?",
+    "signer.identity": "Is there provenance for this platform that somebody who is believed vouches for?",
+    "subject.digest": "Is what somebody who is believed signed about this image?",
     "predicate.type": "Is there provenance at all?",
     "source.expected": "Was anything expected?",
     "source.repository": "Was it built from the expected repository?",
@@ -83,7 +83,14 @@ def _rule(check_id: str) -> Json:
 
 
 def _result(report: Report, check: Check, ids: Sequence[str]) -> Json:
-    bag = {"platform": check.platform, "reason": check.reason, "vouchedBy": check.vouched_by}
+    used = f"{report.policy.uri} {report.policy.digest}" if report.policy is not None else ""
+    bag = {
+        "platform": check.platform,
+        "reason": check.reason,
+        "vouchedBy": check.vouched_by,
+        "narrowed": ", ".join(report.narrowed),
+        "policy": used,
+    }
     return {
         "ruleId": check.id,
         "ruleIndex": ids.index(check.id),

@@ -21,13 +21,14 @@ _COLUMNS: Final = 100
 _PLATFORM: Final = 24
 _CELL_LINES: Final = 4  # a value may be as long as its author likes; the JSON has all of it
 _OBJECT_NAME: Final = re.compile(r"(?:sha256:)?([0-9a-f]{40}|[0-9a-f]{64})(-dirty)?")
+_NOT_SEEN: Final = "what is unknown here, it has seen."
 _KEY_SAYS: Final = "The holder of the key says so: a key proves who signed, not where the image was built."
 
 
 def render_text(reports: Sequence[Report]) -> str:
-    """All reports; below several of them, one line each."""
+    """All reports; above several of them, one line each: the first line never says better than the worst."""
     shown = "\n".join("\n".join(_report_lines(report)) + "\n" for report in reports)
-    return shown if len(reports) < 2 else "\n".join((shown, *_summary_lines(reports), ""))
+    return shown if len(reports) < 2 else "\n".join((*_summary_lines(reports), "", shown))
 
 
 def _summary_lines(reports: Sequence[Report]) -> Iterator[str]:
@@ -44,7 +45,9 @@ def _coloured(status: Status, word: str, *, bold: bool = False) -> str:
 
 def _report_lines(report: Report) -> Iterator[str]:
     yield f"{_coloured(report.verdict, report.verdict.upper(), bold=True)}  {plain(name_of(report))}"
-    if report.verdict is Status.PASSED and any(who.kind == "key" for who in report.trusted):
+    if report.verdict is Status.PASSED and report.summary is not None:
+        yield from _wrapped(f"On the word of {report.summary.found[0]}, by this very policy: {_NOT_SEEN}", "", "  ")
+    elif report.verdict is Status.PASSED and any(who.kind == "key" for who in report.trusted):
         yield _KEY_SAYS
     if report.narrowed:
         yield f"Only asked about {plain(', '.join(report.narrowed))}."
@@ -77,15 +80,18 @@ def _checks_lines(report: Report) -> Iterator[str]:
     platforms = max(len(plain(check.platform)) for check in report.checks) + 2 if several else 0
     for check in worst_first(report.checks):
         platform = f"  {plain(check.platform)}".ljust(platforms) if several else ""
-        yield from _check_lines(check, check.id.ljust(ids) + platform)
+        again = sum((one.id, one.platform) == (check.id, check.platform) for one in report.checks) > 1
+        yield from _check_lines(check, check.id.ljust(ids) + platform, check.origin if again else "")
 
 
-def _check_lines(check: Check, name: str) -> Iterator[str]:
+def _check_lines(check: Check, name: str, origin: str) -> Iterator[str]:
+    """`origin` tells two answers to one question apart."""
     voucher = f" ({check.vouched_by})" if check.vouched_by else ""
-    first, *rest = _wrapped(f"{check.summary}{voucher}", " " * (len(name) + 13), " " * 13)
+    asked = f", asked by {origin}" if origin else ""
+    first, *rest = _wrapped(f"{check.summary}{voucher}{asked}", " " * (len(name) + 13), " " * 13)
     yield f"  {_coloured(check.status, f'{check.status:7}')}  {name}  {first.lstrip()}"
     yield from rest
-    told = [check.hint] if check.status is Status.PASSED else notes(check)
+    told = [check.hint] if check.status is Status.PASSED or not check.required else notes(check)
     if any(told):
         for line in "\n".join(told).splitlines():  # this far in, nobody takes a stranger's line for one of ours
             yield from _wrapped(line, " " * 13, " " * 13)

@@ -22,7 +22,12 @@ def check_name(check: Check) -> str:
 
 def worst_first(checks: Iterable[Check]) -> list[Check]:
     """The checks in the order in which somebody must look at them."""
-    return sorted(checks, key=lambda check: _ORDER.index(check.status))
+    return sorted(checks, key=_place)
+
+
+def _place(check: Check) -> int:
+    """What is open and not needed stands last."""
+    return _ORDER.index(check.status) if check.required else len(_ORDER)
 
 
 _ORDER: Final = (Status.FAILED, Status.UNKNOWN, Status.PASSED)

@@ -150,13 +150,13 @@ def base_images(source: Corroborated, expected: Expectations, _: datetime) -> It
         for name, _dependency in _images(said):
             if not any_matches(rules.repositories, name):
                 return _Answer(FAILED, f"built from the image {name}, which is not allowed", "other-base", name)
-        return _Answer(PASSED, "every image that it was built from is allowed")
+        return _unseen(said) or _Answer(PASSED, "every image that it was built from is allowed")
 
     def pinned(_: VerifiedStatement, said: Provenance) -> _Answer:
         for name, dependency in _images(said):
             if not _DIGEST.fullmatch(dict(parse_qsl(dependency.uri.partition("?")[2])).get("digest", "")):
                 return _Answer(FAILED, f"built from {name} by tag, not by digest", "not-pinned", name)
-        return _Answer(PASSED, "every image that it was built from is pinned by digest")
+        return _unseen(said) or _Answer(PASSED, "every image that it was built from is pinned by digest")
 
     if rules.repositories:
         origin = expected.policy.origin("base_images.repositories")
@@ -165,15 +165,28 @@ def base_images(source: Corroborated, expected: Expectations, _: datetime) -> It
         yield _ask("materials.pinned", source, expected.policy.origin("base_images.pinned"), "by digest", pinned)
 
 
+def _unseen(said: Provenance) -> _Answer | None:
+    """Where nothing at all is listed, and the list does not call itself complete, nothing is known."""
+    if said.dependencies or said.dependencies_complete:
+        return None
+    return _Answer(UNKNOWN, "the provenance lists nothing that it was built from", "incomplete")
+
+
 def _images(said: Provenance) -> Iterator[tuple[str, Dependency]]:
-    """The images among the dependencies, by their full names: `docker.io/library/alpine`."""
+    """The images among the dependencies, by their full names: `docker.io/library/alpine`.
+
+    What names its registry itself, or comes from a layout of the client's, keeps a name that no repository has.
+    """
     for dependency in said.dependencies:
-        for prefix in ("pkg:docker/", "pkg:oci/"):
-            if dependency.uri.startswith(prefix):
-                yield (
-                    full_name(unquote(dependency.uri.removeprefix(prefix).partition("?")[0].partition("@")[0])),
-                    dependency,
-                )
+        scheme, _, rest = dependency.uri.partition("/")
+        name = unquote(rest.partition("?")[0].partition("@")[0])
+        qualifiers = dict(parse_qsl(dependency.uri.partition("?")[2]))
+        if scheme.lower() == "pkg:docker" and "repository_url" not in qualifiers:
+            yield full_name(name), dependency
+        elif scheme.lower() in ("pkg:docker", "pkg:oci"):
+            yield f"{scheme.lower()}/{name} of {qualifiers.get('repository_url', 'a layout')}", dependency
+        elif dependency.uri.lower().startswith(("docker-image:", "oci-layout:")):
+            yield dependency.uri, dependency
 
 
 def full_name(name: str) -> str:

@@ -15,6 +15,7 @@ from attest.policy.expectations import Expectations
 from attest.policy.pattern import any_matches, listed
 from attest.policy.report import Check, Claim, Status
 from attest.reference import Platform
+from attest.trust.authentication import VerifiedStatement
 
 PASSED, FAILED, UNKNOWN = Status.PASSED, Status.FAILED, Status.UNKNOWN
 
@@ -24,12 +25,16 @@ def image_digest(image: Image) -> Check:
     return Check("image.digest", PASSED, "every manifest matches its digest", evidence=(image.digest,))
 
 
-def image_denied(image: Image, expected: Expectations) -> Check | None:
-    """Is it, or a platform of it, denied by the policy? Asked only where the policy denies anything."""
+def image_denied(image: Image, statements: Sequence[VerifiedStatement], expected: Expectations) -> Check | None:
+    """Is it, a platform of it, or an index that a trusted statement says it was in, denied by the policy?
+
+    Asked only where the policy denies anything. Whoever can write to a registry can put a platform into a new index.
+    """
     if expected.policy is None or not expected.policy.denied_digests:
         return None
     origin = expected.policy.origin("denied_digests")
-    denied = [digest for digest in image.digests if digest in expected.policy.denied_digests]
+    told = [digest for one in statements if one.platforms for digest in one.statement.subject_digests]
+    denied = [digest for digest in (*image.digests, *told) if digest in expected.policy.denied_digests]
     if not denied:
         return Check("image.denied", PASSED, "no digest of it is denied", origin=origin)
     return Check("image.denied", FAILED, f"{denied[0]} is denied", "denied", origin=origin, found=(str(denied[0]),))

@@ -20,9 +20,10 @@ _FORMATS: Final = {"spdx": SPDX_DOCUMENT, "cyclonedx": CYCLONEDX_BOM}
 
 def sbom_present(image: Image, platform: PlatformImage, found: Authenticated, expected: Expectations) -> Check | None:
     """Is there a trusted SBOM of this platform, as the policy wants it? Any one will do: none contradicts another."""
-    if expected.policy is None or not expected.policy.sbom.required:
+    if expected.policy is None or expected.policy.sbom == SbomRules():
         return None
-    rules, origin = expected.policy.sbom, expected.policy.origin("sbom.required")
+    asked = (name for name in ("sbom.required", "sbom.formats", "sbom.components") if name in expected.policy.lines)
+    rules, origin = expected.policy.sbom, expected.policy.origin(next(asked, "sbom"))
     about = [one for one in found.statements if platform.digest in one.platforms and _format(one.statement)]
     fitting = [one for one in about if not rules.formats or _format(one.statement) in rules.formats]
     listing = [one for one in fitting if not rules.components or lists_something(one.statement)]

@@ -29,13 +29,14 @@ def signature_valid(image: Image, selected: Sequence[PlatformImage], found: Auth
     """Did an accepted key sign the image: its index, or else every platform by itself?"""
     over = {signature.over: signature for signature in found.signatures}
     if image.digest in over:
-        signature = over[image.digest]
+        signatures = [signature for signature in found.signatures if signature.over == image.digest]
+        names = dict.fromkeys(signature.signer.name for signature in signatures)
         return Check(
             "signature.valid",
             PASSED,
-            f"{signature.signer.name} signed {image.digest}",
-            vouched_by=_voucher(signature.signer),
-            evidence=(signature.bundle,),
+            f"{', '.join(names)} signed {image.digest}",
+            vouched_by=_voucher(*(signature.signer for signature in signatures)),
+            evidence=tuple(signature.bundle for signature in signatures),
             hint=_beside([refusal for refusal in found.refusals if refusal.evidence.is_image_signature]),
         )
     unsigned = [platform for platform in selected if platform.digest not in over]

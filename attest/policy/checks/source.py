@@ -126,13 +126,14 @@ def _dirty(check_id: str, source: Corroborated, demand: Demand) -> Check | None:
 def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Check]:
     """Do trusted statements contradict each other about a fact that nobody asked for? Asked only where they do."""
     exact = expected.exact
-    if "ref" not in exact and source.values("tag") and source.values("branch"):
+    asks_ref = bool(exact & {"tag", "branch"})
+    if not asks_ref and source.values("tag") and source.values("branch"):
         names = f"the tag {source.values('tag')[0]} and the branch {source.values('branch')[0]}"
         summary = f"trusted statements name {names}"
         yield _check("source.tag", FAILED, source, summary, "contradiction", None, source.about("tag", "branch"))
     named = {*source.values("tag"), *source.values("branch")}
     bare = {ref for ref in source.values("ref") if not FULL_COMMIT.fullmatch(ref)}
-    if "ref" not in exact and len(named | bare) > 1 and bare - named:
+    if not asks_ref and len(named | bare) > 1 and bare - named:
         summary = f"trusted statements name different refs: {', '.join(sorted(named | bare))}"
         claims = source.about("ref", "tag", "branch")
         yield _check("source.ref", FAILED, source, summary, "contradiction", None, claims)
@@ -143,10 +144,29 @@ def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Che
         yield _check("source.commit", UNKNOWN, source, summary, "not-peelable", None, claims)
     for fact, spelling in _COMPARABLE.items():
         values = source.values(fact)
-        is_asked = ("ref" if fact in ("tag", "branch") else fact) in exact
-        if not is_asked and len({spelling(value) or value for value in values}) > 1:
+        if fact not in exact and len({spelling(value) or value for value in values}) > 1:
             summary = f"trusted statements name different {fact} values: {', '.join(values)}"
             yield _check(f"source.{fact}", FAILED, source, summary, "contradiction", None, source.about(fact))
+
+
+def mixed(sources: Sequence[Corroborated], expected: Expectations) -> Iterator[Check]:
+    """Are the platforms of one source? Genuine releases can be joined in one index by anybody. Asked only where not."""
+    for fact, spelling in _COMPARABLE.items():
+        said = {one.platform: {spelling(claim.value) for claim in one.about(fact) if claim.counts} for one in sources}
+        known = [values for values in said.values() if values]
+        if fact in expected.exact or not known or set.intersection(*known):
+            continue
+        told = "; ".join(f"{platform}: {', '.join(sorted(values))}" for platform, values in said.items() if values)
+        claims = [claim for one in sources for claim in one.about(fact) if claim.counts]
+        yield Check(
+            f"source.{fact}",
+            FAILED,
+            f"the platforms are of different sources: {told}",
+            "contradiction",
+            found=tuple(dict.fromkeys(claim.value for claim in claims)),
+            vouched_by=_strongest(claims),
+            evidence=tuple(dict.fromkeys(claim.statement for claim in claims)),
+        )
 
 
 _COMPARABLE: Final[Mapping[str, Callable[[str], str]]] = {

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from attest.evidence.bundle import Bundle
 from attest.oci.document import JsonObject, child, children, parse_object, text
 from attest.trust.certified.log_body import Signed, require_about, spki
-from attest.trust.certified.signed_entry import seen_in_log
+from attest.trust.certified.signed_entry import LogEntry, bundled_entry, seen_in_log
 from attest.trust.certified.trusted_root import Authority, TrustedRoot
 from attest.trust.dsse import pre_authentication_encoding
 from attest.trust.identity import NotVerified
@@ -49,10 +49,17 @@ class Material:
         is_usual = isinstance(key.key, ec.EllipticCurvePublicKey) and isinstance(key.key.curve, ec.SECP256R1)
         if len(self.entries) != 1 or not is_usual:
             return False
-        kind = child(self.entries[0], "kindVersion")
+        entry, kind = bundled_entry(self.entries[0]), child(self.entries[0], "kindVersion")
+        if (entry.promise and not entry.seconds) or not _is_of_kind(entry, kind):
+            return False  # which it would pass over; the own way refuses it
         has_checkpoint = bool(text(child(self.entries[0], "inclusionProof", "checkpoint"), "envelope"))
         taken = _OF_ENVELOPES if bundle.message is None else _OF_FILES
         return has_checkpoint and f"{text(kind, 'kind')} {text(kind, 'version')}" in taken
+
+
+def _is_of_kind(entry: LogEntry, kind: JsonObject) -> bool:
+    body = entry.body
+    return (text(kind, "kind"), text(kind, "version")) == (text(body, "kind"), text(body, "apiVersion"))
 
 
 def material_of(bundle: Bundle) -> Material:
@@ -159,12 +166,16 @@ def _stamped(stamps: tuple[bytes, ...], signature: bytes, root: TrustedRoot) -> 
 def _is_by(authority: Authority, answer: TimeStampResponse, signature: bytes) -> bool:
     from rfc3161_client import VerificationError, VerifierBuilder
 
+    from attest.trust.certified.sigstore_inside import foreign_errors
+
     leaf, *above = authority.certificates
     if not above:
         return False
     verifier = VerifierBuilder(tsa_certificate=leaf, intermediates=above[:-1], roots=above[-1:]).build()
     try:
         verifier.verify_message(answer, signature)
-    except (VerificationError, ValueError):
+    except VerificationError:
+        return False
+    except foreign_errors():  # certificates that come with it and cannot be read
         return False
     return True

@@ -76,6 +76,12 @@ class TrustedRoots:
             return noted_time(bundle, key, self._root) if LOG_ENTRY in bundle.annotations else None
         return signing_time(bundle, key, self._root) if has_proof_of_time(bundle) else None
 
+    def time_of_payload(self, signing: SimpleSigning, key: PublicKey) -> datetime | None:
+        """When the log saw this key's image signature of cosign 1 and 2; None where none did. Raises NotVerified."""
+        from attest.trust.certified.noted_proof import noted_time_of_payload
+
+        return noted_time_of_payload(signing, key, self._root) if LOG_ENTRY in signing.annotations else None
+
     def _certificate_of(self, bundle: Bundle) -> Certificate:
         from attest.trust.certified.bundle_proof import certificate_of, material_of
         from attest.trust.certified.issuance import load_certificate

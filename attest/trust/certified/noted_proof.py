@@ -52,6 +52,11 @@ def noted_time(bundle: Bundle, key: PublicKey, root: TrustedRoot) -> datetime:
     return _seen(Signed(held, message, spki(key), envelope, bundle.raw), bundle.annotations, root)
 
 
+def noted_time_of_payload(signing: SimpleSigning, key: PublicKey, root: TrustedRoot) -> datetime:
+    """When the log saw this key's image signature. Raises NotVerified."""
+    return _seen(Signed(signing.signature, signing.payload, spki(key)), signing.annotations, root)
+
+
 def _signer(annotations: Mapping[str, str]) -> bytes:
     return der_of(annotations.get(CERTIFICATE, "")) or b""
 

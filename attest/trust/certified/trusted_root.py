@@ -102,6 +102,9 @@ def parse_trusted_root(raw: bytes, where: str) -> TrustedRoot:
     document = parse_object(raw, where)
     if text(document, "mediaType") != _MEDIA_TYPE:
         raise ValueError(f"Its media type is {text(document, 'mediaType')[:80] or 'none'}.")
+    for name in _LISTS:
+        if not isinstance(document.get(name, []), list):
+            raise ValueError(f"Its {name} is not a list.")  # noqa: TRY004 - of a file, not of a call
     root = TrustedRoot(
         tuple(_logs(document, "tlogs")),
         tuple(_logs(document, "ctlogs")),
@@ -111,6 +114,9 @@ def parse_trusted_root(raw: bytes, where: str) -> TrustedRoot:
     if not root.logs and not root.timestamp_authorities:
         raise ValueError("It names no log and no timestamp authority, so nothing could say when something was signed.")
     return root
+
+
+_LISTS: Final = ("tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities")
 
 
 def _logs(document: JsonObject, name: str) -> Iterator[Log]:
@@ -134,6 +140,8 @@ def _authority(item: JsonObject) -> Authority:
 
 def _period(item: JsonObject) -> tuple[datetime, datetime]:
     period = child(item, "validFor")
+    if not isinstance(period.get("end", ""), str):
+        raise ValueError("A log or authority in it has an end that is no time.")  # noqa: TRY004 - the same
     if not text(period, "start"):  # the specification requires one, and "always" must not be the default
         raise ValueError("A log or authority in it does not say since when it is in use.")
     return _time(text(period, "start")), _time(text(period, "end")) if text(period, "end") else _FOREVER

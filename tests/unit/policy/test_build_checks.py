@@ -290,9 +290,32 @@ def test_a_base_image_is_known_by_its_full_name(written: str, full: str) -> None
 @pytest.mark.parametrize(
     "uri",
     [
+        "pkg:oci/alpine@3?repository_url=evil.test/alpine",
+        "pkg:oci/alpine?digest=sha256:aa",
+        "pkg:docker/alpine@3?repository_url=evil.test/alpine",
+        "PKG:docker/evil.test/alpine@3",
+        "docker-image://evil.test/alpine",
+    ],
+)
+def test_an_image_of_elsewhere_has_no_name_of_a_registry_s(uri: str) -> None:
+    allowed = BaseImageRules(repositories=patterns("docker.io/library/alpine", "alpine"))
+    check = the(by_key(saying(LOCAL, dependencies=[uri])).ask(policy(base_images=allowed)), "materials.allowed")
+    assert check.reason == "other-base"
+
+
+def test_where_nothing_is_listed_and_the_list_is_not_complete_nothing_is_known_of_base_images() -> None:
+    for rules in (BaseImageRules(repositories=patterns("docker.io/library/alpine")), BaseImageRules(pinned=True)):
+        report = by_key(saying(LOCAL, dependencies=[], complete=False)).ask(policy(base_images=rules))
+        assert set(answers(report).values()) == {"incomplete"}
+        assert report.verdict is UNKNOWN
+        assert by_key(saying(LOCAL, dependencies=[], complete=True)).ask(policy(base_images=rules)).verdict is PASSED
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
         "pkg:docker/127.0.0.1%3A5000/base@1?platform=linux%2Famd64",
         "pkg:docker/127.0.0.1%3A5000/base?digest=sha256:aa&platform=linux%2Famd64",
-        "pkg:oci/127.0.0.1%3A5000/base@1",
         "pkg:docker/127.0.0.1:5000%2Fbase",
     ],
 )

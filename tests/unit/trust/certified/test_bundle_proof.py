@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from attest.errors import UsageError
 from attest.trust.certified.certificates import TrustedRoots
 from attest.trust.identity import NotVerified
 from tests.authority import IDENTITY, ISSUER, new_key, text
@@ -218,3 +221,41 @@ def test_the_first_entry_of_a_log_comes_without_a_number(kind: str, tmp_path: Pa
     proof["treeSize"] = "2"
     with pytest.raises(NotVerified):
         signer(bundles, document, tmp_path)
+
+
+def test_a_certificate_whose_issuer_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """It is parsed when somebody asks for it, which was once behind the refusal, for its hint."""
+    bundles = Bundles()
+    document = bundles.envelope(statement())
+    held = document["verificationMaterial"]["certificate"]
+    der = base64.b64decode(held["rawBytes"])
+    names = x509.load_der_x509_certificate(der).issuer
+    written = names.public_bytes()
+    at = written.rfind(str(next(iter(names)).value).encode()) - 2
+    spoilt = written[:at] + b"\x1e" + written[at + 1 :]
+    held["rawBytes"] = text(der.replace(written, spoilt))
+
+    with pytest.raises(NotVerified):
+        signer(bundles, document, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda root: root.update(tlogs="none", ctlogs=None),
+        lambda root: root["tlogs"][0]["publicKey"]["validFor"].update(end=5),
+        lambda root: root["certificateAuthorities"][0]["validFor"].update(end=["2020-01-01T00:00:00Z"]),
+    ],
+)
+def test_a_trusted_root_of_which_a_part_is_something_else_is_none(
+    spoil: Callable[[Document], None], tmp_path: Path
+) -> None:
+    bundles = Bundles()
+    path = bundles.trusted_root(tmp_path)
+    TrustedRoots(path).require_usable()
+    root = json.loads(path.read_text())
+    spoil(root)
+    path.write_text(json.dumps(root))
+
+    with pytest.raises(UsageError):
+        TrustedRoots(path).require_usable()
