@@ -18,10 +18,11 @@ from attest.policy.checks import image as image_checks
 from attest.policy.checks import sbom as sbom_checks
 from attest.policy.checks import signer as signer_checks
 from attest.policy.checks import source as source_checks
-from attest.policy.corroboration import Corroborated, TagObjects, corroborate, nowhere, shown_claims
+from attest.policy.corroboration import Corroborated, corroborate, shown_claims
 from attest.policy.expectations import Expectations
 from attest.policy.report import Check, Claim, Level, Path, Report, Status, Trusted, UsedPolicy
 from attest.policy.summaries import Verifier, accepted_summary
+from attest.policy.tag_objects import TagObjects, nowhere
 from attest.trust.authentication import Authenticated, authenticate
 from attest.trust.signatures import Trust
 

@@ -26,6 +26,7 @@ from attest.evidence.inspection import inspection
 from attest.evidence.provenance import Writer
 from attest.oci.image import Problem
 from attest.policy import levels, summaries
+from attest.policy.checks import asking, materials
 from attest.policy.checks import build as build_checks
 from attest.policy.checks import image as image_checks
 from attest.policy.checks import sbom as sbom_checks
@@ -138,16 +139,33 @@ def words_given(source: str, functions: Functions, *parameters: str) -> Words:
     return found
 
 
+MODULES: Final = (
+    *(image_checks, signer_checks, source_checks, build_checks, materials),
+    *(asking, sbom_checks, levels, summaries),
+)
+
+
 def in_checks(*parameters: str) -> Words:
     found = Words(frozenset())
-    for module in (image_checks, signer_checks, source_checks, build_checks, sbom_checks, levels, summaries):
+    for module in (
+        image_checks,
+        signer_checks,
+        source_checks,
+        build_checks,
+        materials,
+        asking,
+        sbom_checks,
+        levels,
+        summaries,
+    ):
         found |= words_given(inspect.getsource(module), functions_in(module), *parameters)
     return found
 
 
 def functions_in(module: ModuleType) -> Functions:
-    """The module's own functions and classes: what they are given as reason becomes a check's."""
-    own = {name: each for name, each in vars(module).items() if getattr(each, "__module__", "") == module.__name__}
+    """The functions and classes of such modules: what they are given as reason becomes a check's."""
+    ours = {each.__name__ for each in MODULES}
+    own = {name: each for name, each in vars(module).items() if getattr(each, "__module__", "") in ours}
     return {"Check": Check, **{name: each for name, each in own.items() if callable(each)}}
 
 

@@ -15,7 +15,7 @@ from attest.errors import UsageError
 from attest.policy.expectations import Expectations
 
 if TYPE_CHECKING:
-    from attest.policy.corroboration import TagObject, TagObjects
+    from attest.policy.tag_objects import TagObject, TagObjects
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def _tag_objects(checkout: Path | None, fetch: bool, expected: Expectations, *, 
 
     Raises UsageError where nobody may be asked, or it is not known whom.
     """
-    from attest.policy.corroboration import TagObject, nowhere
+    from attest.policy.tag_objects import TagObject, nowhere
 
     repository = expected.one_repository
     if fetch and offline:

@@ -19,7 +19,7 @@ from attest.policy.expectations import Expectations
 from attest.reference import parse_reference
 
 if TYPE_CHECKING:
-    from attest.policy.corroboration import TagObjects
+    from attest.policy.tag_objects import TagObjects
 
 
 @click.command("verify", short_help="Check an image against the expected source.")

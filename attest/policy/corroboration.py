@@ -7,8 +7,7 @@ own observation counts for more only where a roots-of-trust entry says that nobo
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -16,32 +15,16 @@ from attest.evidence.attestation import Attestation
 from attest.evidence.buildkit_request import Replacement, pinned_image
 from attest.evidence.provenance import HEADS, TAGS, Provenance, Source, read_provenance
 from attest.evidence.statement import CI_JOB
-from attest.evidence.tag_object import peel
 from attest.oci.document import child, text
 from attest.oci.image import PlatformImage
 from attest.policy.expectations import Expectations
 from attest.policy.pattern import any_matches
 from attest.policy.policy import Voucher
 from attest.policy.report import Claim, SourceFact
+from attest.policy.tag_objects import TagObjects, nowhere, proven_commits
 from attest.trust.authentication import VerifiedStatement
 from attest.trust.identity import CertifiedSigner
 from attest.trust.keys import PublicKey
-
-
-@dataclass(frozen=True, slots=True)
-class TagObject:
-    """A raw annotated tag, wherever it was found: what it hashes to decides what it is worth."""
-
-    raw: bytes = field(repr=False)
-    where: str
-
-
-TagObjects = Callable[[str], TagObject | None]  # by the object's name
-
-
-def nowhere(_: str) -> TagObject | None:
-    """No tag object is known but those that were signed along."""
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +76,7 @@ def corroborate(
     name = str(platform.platform)
     said = [(one, provenance, list(_claims(one, provenance, name, expected))) for one, provenance in read]
     objects = [claim.value for *_, claims in said for claim in claims if claim.fact == "object"]
-    proven = dict(_proven(objects, [one for one, _ in read], expected, tag_objects))
+    proven = dict(proven_commits(objects, [one for one, _ in read], expected.commit, tag_objects))
     peeled = {name: commit for name, (commit, _) in proven.items()}
     claims: list[Claim] = []
     for one, provenance, found in said:
@@ -252,36 +235,9 @@ def _from_ci_job(verified: VerifiedStatement) -> Iterator[tuple[SourceFact, str]
     yield "branch", "" if text(source, "tag") else text(source, "branch")
 
 
-def _proven(
-    objects: Iterable[str], statements: Sequence[VerifiedStatement], expected: Expectations, tag_objects: TagObjects
-) -> Iterator[tuple[str, tuple[str, str]]]:
-    """The commits of those objects whose raw tag object was found and hashes to them, each with where it was found.
-
-    What is expected as a commit is one: its hash says so, and nobody is asked.
-    """
-    signed = [TagObject(raw, "signed along") for statement in statements if (raw := _tag_object(statement))]
-    for name in dict.fromkeys(objects):
-        elsewhere = tag_objects(name) if name != expected.commit else None
-        for candidate in [*signed, *([elsewhere] if elsewhere else [])]:
-            peeled = peel(candidate.raw, name)
-            if peeled is not None:
-                yield name, (peeled[0], candidate.where)
-                break
-
-
 def _resolved(claim: Claim, peeled: Mapping[str, str]) -> Iterator[Claim]:
     if claim.fact != "object" or claim.value not in peeled:
         yield claim
         return
     yield replace(claim, fact="tagObject")
     yield replace(claim, fact="commit", value=peeled[claim.value])
-
-
-def _tag_object(verified: VerifiedStatement) -> bytes:
-    encoded = text(child(verified.statement.predicate, "source"), "tagObject")
-    if verified.statement.predicate_type != CI_JOB or not encoded:
-        return b""
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except ValueError:  # covers binascii.Error, and text that is not ASCII
-        return b""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from attest.policy.corroboration import TagObject
 from attest.policy.expectations import Expectations
 from attest.policy.report import Report, Status
+from attest.policy.tag_objects import TagObject
 from attest.trust.signatures import Trust
 from attest.verification import verify_reference
 from tests import images

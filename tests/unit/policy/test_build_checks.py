@@ -10,7 +10,8 @@ from typing import Any, Final
 import pytest
 
 from attest.oci.document import encode
-from attest.policy.checks.build import build_age, full_name
+from attest.policy.checks.build import build_age
+from attest.policy.checks.materials import full_name
 from attest.policy.expectations import Expectations
 from attest.policy.policy import BaseImageRules, BuildRules, ParameterRules
 from attest.policy.report import Check, Status
