@@ -18,10 +18,11 @@ from tests.sigstore.instance import running
 
 # The process's last words are the modules that it has loaded.
 RUN: Final = """
-import atexit, json, sys
-atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
-from attest.cli.main import run
-run()
+import json, sys
+from attest.cli.main import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+sys.exit(code)
 """
 
 # What asks a network, or only sigstore's library needs.
