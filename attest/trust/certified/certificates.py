@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sigstore.models import Bundle as SigstoreBundle
     from sigstore.verify import Verifier
 
+    from attest.trust.certified.bundle_proof import Material
     from attest.trust.certified.trusted_root import TrustedRoot
     from attest.trust.keys import PublicKey
 
@@ -93,14 +94,14 @@ class TrustedRoots:
         _, key = load_certificate(material.certificate)
         verifier = self._verifier if material.is_taken_by_sigstore(bundle, key) else None
         if verifier is not None:
-            return self._certificate_by(verifier, bundle)
+            return self._certificate_by(verifier, bundle, material)
         return certificate_of(bundle, material, self._root)
 
-    def _certificate_by(self, verifier: Verifier, bundle: Bundle) -> Certificate:
+    def _certificate_by(self, verifier: Verifier, bundle: Bundle, material: Material) -> Certificate:
         from attest.trust.certified.sigstore_inside import brief, foreign_errors, parsed_bundle, require_in_use
 
         try:
-            parsed = parsed_bundle(bundle.raw)
+            parsed = parsed_bundle(bundle.raw, material.entries)
             _verify(verifier, parsed, bundle)
             require_in_use(verifier, parsed)
         except foreign_errors() as error:

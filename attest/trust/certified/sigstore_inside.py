@@ -6,10 +6,11 @@ the others than attest does. Nothing else in attest reaches for these names.
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from attest.oci.document import Json, JsonObject, child, children, encode, parse_object
+from attest.oci.document import Json, JsonObject, child, encode, parse_object
 from attest.trust.identity import NotVerified
 
 if TYPE_CHECKING:
@@ -34,16 +35,15 @@ def with_defaults(entry: JsonObject) -> JsonObject:
     return {**full, "inclusionProof": {"logIndex": "0", "hashes": [], **proof}} if proof else full
 
 
-def parsed_bundle(raw: bytes) -> Bundle:
-    """A bundle as the library has it. Raises what the library raises."""
+def parsed_bundle(raw: bytes, entries: Sequence[JsonObject]) -> Bundle:
+    """A bundle as the library has it; `entries` are those in it. Raises what the library raises."""
     from sigstore.models import Bundle
 
-    document = parse_object(raw, "a bundle")
-    material = child(document, "verificationMaterial")
-    entries = children(material, "tlogEntries")
     filled: list[Json] = [with_defaults(entry) for entry in entries]
     if filled == list(entries):
         return Bundle.from_json(raw)
+    document = parse_object(raw, "a bundle")
+    material = child(document, "verificationMaterial")
     return Bundle.from_json(encode({**document, "verificationMaterial": {**material, "tlogEntries": filled}}))
 
 
@@ -129,13 +129,20 @@ def _require_within(what: str, periods: Sequence[TimeRange | None], times: Itera
 
 def _issued(certificate: Certificate, der: bytes) -> bool:
     from cryptography.exceptions import InvalidSignature
-    from cryptography.x509 import load_der_x509_certificate
 
     try:
-        certificate.verify_directly_issued_by(load_der_x509_certificate(der))
+        certificate.verify_directly_issued_by(_loaded(der))
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True
+
+
+@functools.lru_cache(maxsize=16)
+def _loaded(der: bytes) -> Certificate:
+    """An authority's certificate, which is the same for thousands of bundles."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    return load_der_x509_certificate(der)
 
 
 def foreign_errors() -> tuple[type[Exception], ...]:
