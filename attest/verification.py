@@ -118,7 +118,7 @@ def verify(
         tuple(str(platform) for platform in expected.platforms),
         tuple(_claims(selected, sources, evidence, found)),
         _trusted(trust),
-        Level(summed.level, "that is what was verified") if summed is not None and not level.reached else level,
+        Level(summed.level, "that is what was verified") if summed and summed.level and not level.reached else level,
         tuple(_paths(sources)),
         f"{now:%Y-%m-%dT%H:%M:%SZ}",
         _used(expected),

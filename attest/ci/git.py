@@ -115,8 +115,10 @@ class WorkingTree:
 def working_tree(directory: Path, environ: Environment) -> WorkingTree:
     """What git says of the checkout. Empty where there is no git or no repository. Raises GitRefused."""
     shown = ("--porcelain", "-z", "--no-renames", "--untracked-files=normal", "--ignored=traditional")
-    answer = _git(environ, directory, "status", *shown) or b""
-    entries = [os.fsdecode(entry) for entry in answer.split(b"\0") if entry]
+    answer = _git(environ, directory, "status", *shown)
+    if answer is None and _git(environ, directory, "rev-parse", "--git-dir") is not None:
+        raise GitRefused(f"git in {_said(directory)}: cannot say whether the working tree is as committed")
+    entries = [os.fsdecode(entry) for entry in (answer or b"").split(b"\0") if entry]
     ignored = tuple(entry[3:] for entry in entries if entry.startswith("!!"))
     return WorkingTree(tuple(entry[3:] for entry in entries if not entry.startswith("!!")), ignored)
 

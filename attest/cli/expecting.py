@@ -145,6 +145,9 @@ def _this_job() -> JobSource:
 
 
 def _same(fact: str, one: str, other: str) -> bool:
+    from attest.evidence.provenance import HEADS, TAGS
     from attest.evidence.repository import same_repository
 
-    return same_repository(one, other) if fact == "repository" else one == other
+    if fact == "repository":
+        return same_repository(one, other)
+    return one.removeprefix(TAGS if fact == "tag" else HEADS) == other

@@ -62,7 +62,7 @@ def _replacements(build_type: str, config: JsonObject, request: JsonObject, is_g
     if context and not is_git:
         address = without_credentials(context)
         yield Replacement("context", f"the context {address}, which is no git object")
-    if any(_is_unreadable(layer) for layer in layers(request)):
+    if build_type in ("", *BUILDKIT_TYPES) and any(_is_unreadable(layer) for layer in layers(request)):
         yield Replacement("request", "a request that cannot be read")
     if _is_too_deep(request):
         yield Replacement("request", f"more than {_REQUESTS} requests, one below the other")
@@ -146,12 +146,6 @@ def _as_text(value: Json) -> str:
 
 
 _USUAL: Final = frozenset({("contextkey", "context"), ("dockerfilekey", "dockerfile")})
-
-
-_KINDS: Final[Mapping[str, type]] = {
-    **dict.fromkeys(("args", "root", "inputs"), dict),
-    **dict.fromkeys(("locals", "secrets", "ssh"), list),
-}
 
 
 def _is_unreadable(layer: JsonObject) -> bool:

@@ -10,7 +10,7 @@ Each link of the way is hashed again here, whoever hashed it before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass
 from typing import Final
 
@@ -18,7 +18,6 @@ from attest.evidence.attestation import Attestation, Evidence, SimpleSignature
 from attest.evidence.statement import Statement
 from attest.oci.image import AttestationManifest, Image
 from attest.reference import Digest
-from attest.trust.scope import Scope
 from attest.trust.signatures import Refusal, Signer, Trust, strangers, who_signed, who_signed_payload
 
 _SEAL: Final = object()
@@ -81,8 +80,7 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
         *(_open_simple(image, signature, trust) for signature in evidence.simple_signatures),
     ]
     # The same signature in other bytes (spaces will do) opens nothing new, and would be followed again and again.
-    opened = _as_one([one for found in signed if isinstance(found, tuple) for one in found])
-    signatures = list({(one.over, one.signer.fingerprint): one for one in opened}.values())
+    signatures = _as_one([one for found in signed if isinstance(found, tuple) for one in found])
     embedded = [found for attestation in evidence.embedded for found in _follow(image, attestation, signatures)]
     return Authenticated(
         tuple(found for found in (*signed, *embedded) if isinstance(found, VerifiedStatement)),
@@ -92,17 +90,21 @@ def authenticate(image: Image, evidence: Evidence, trust: Trust) -> Authenticate
 
 
 def _as_one(signatures: Sequence[ImageSignature]) -> list[ImageSignature]:
-    """One who signed at several times is believed in all the ways in which he is believed at any of them.
+    """One who signed the same at several times is believed in all the ways in which he is believed at any of them.
 
-    Else the order in which a registry lists signatures would decide.
+    Else the order in which a registry lists signatures would decide. What he signed of another manifest says nothing:
+    an old platform would lend its time to a new index that it was put into.
     """
-    scopes: dict[str, dict[Scope, None]] = {}
-    for one in signatures:
-        scopes.setdefault(one.signer.fingerprint, {}).update(dict.fromkeys(one.signer.all_scopes))
-    return [
-        ImageSignature(one.over, one.signer.with_scopes(tuple(scopes[one.signer.fingerprint])), one.bundle, _SEAL)
-        for one in sorted(signatures, key=lambda one: str(one.bundle))
-    ]
+    same: dict[tuple[Digest, str], list[ImageSignature]] = {}
+    for one in sorted(signatures, key=lambda one: str(one.bundle)):
+        same.setdefault((one.over, one.signer.fingerprint), []).append(one)
+    return [ImageSignature(over, _as_any(found), found[0].bundle, _SEAL) for (over, _), found in same.items()]
+
+
+def _as_any(signatures: Iterable[ImageSignature]) -> Signer:
+    """The one signer of all these, in each way in which he is believed."""
+    found = list(signatures)
+    return found[0].signer.with_scopes(tuple(dict.fromkeys(scope for one in found for scope in one.signer.all_scopes)))
 
 
 def _open(
@@ -186,7 +188,12 @@ def _follow(
         signature, path = min(found, key=lambda way: (way[0].over != image.digest, str(way[1])))
         bound = signature.over == image.digest
         yield VerifiedStatement(
-            attestation.statement, signature.signer, spoken_for, path, of_this_index=bound, seal=_SEAL
+            attestation.statement,
+            _as_any(one for one, _ in found),
+            spoken_for,
+            path,
+            of_this_index=bound,
+            seal=_SEAL,
         )
 
 

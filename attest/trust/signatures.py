@@ -179,7 +179,11 @@ def by_key(
     try:
         proven = when(trust.roots, key) if has_window and trust.roots else None
     except NotVerified as error:
-        return Why("bad-signature", f"what came with the signature of {key.name} does not hold: {error}")
+        proven = None
+        believed = [one for one in believed if not one.scope.has_window]  # for whom the time does not matter
+        if not believed:
+            said = f"what came with the signature of {key.name} does not hold: {error}"
+            return Why("bad-signature", said, error.hint)
     earliest, latest = proven or _EVER, proven or datetime.now(UTC)
     timely = [one for one in believed if one.scope.lets_in(earliest, latest)]  # one key may be named for several times
     if timely:

@@ -156,3 +156,29 @@ def test_a_signature_over_the_manifest_beside_one_over_the_index_does_not_loosen
 
     assert report.verdict is PASSED
     assert the(report, "source.commit").found == (images.COMMIT,)
+
+
+def test_a_good_time_is_not_lent_to_an_index_that_was_signed_at_a_bad_one() -> None:
+    """An old signature over one platform is genuine, and says nothing of the index that it was put into."""
+    identity, issuer = "https://gitlab.test/acme/app//.gitlab-ci.yml@refs/tags/v1.0.0", "https://gitlab.test"
+    keys = [images.new_key(), images.new_key()]
+    signers = tuple(
+        (key.public, CertifiedSigner(identity, issuer, images.REPOSITORY, images.COMMIT, not_before=day, not_after=day))
+        for key, day in zip(keys, DAYS, strict=True)
+    )
+    windows = [Scope(level=level, not_before=day, not_after=day) for level, day in zip((3, 1), DAYS, strict=True)]
+    trust = Trust(
+        (), tuple(ExpectedIdentity(identity, issuer, scope=scope) for scope in windows), PretendedRoots(signers)
+    )
+    pushed = images.push({AMD64: images.local_build(), ARM64: images.local_build()})
+    images.sign_index(pushed, keys[1], certificate=b"a certificate")
+    expected = Expectations(images.REPOSITORY, images.COMMIT)
+    assert verify_reference(pushed.store, trust, expected).level.reached == 1
+
+    good = images.push({AMD64: images.local_build()}, pushed.store)
+    platform, pushed.store.root = good.platforms[AMD64], pushed.root
+    good.root = platform
+    images.sign_index(good, keys[0], certificate=b"a certificate")
+
+    report = verify_reference(pushed.store, trust, expected)
+    assert (report.verdict, report.level.reached) == (PASSED, 1)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from attest.evidence.buildkit_request import BUILDKIT_TYPES
 from attest.evidence.provenance import FULL_COMMIT
 from attest.evidence.repository import canonical_repository
 from attest.policy.corroboration import Corroborated
@@ -57,8 +58,12 @@ def _exact_commit(source: Corroborated, commit: str, origin: str) -> Check:
 
 def _unpeeled(source: Corroborated, demand: Demand, objects: Sequence[Claim]) -> Check:
     summary = f"built from the git object {objects[0].value}, which may be an annotated tag's"
-    hint = "Give a clone that has it (--git-checkout DIR), or --fetch-tags. attest build signs the tag object along."
-    return _check("source.commit", UNKNOWN, source, summary, "not-peelable", demand, objects, hint)
+    return _check("source.commit", UNKNOWN, source, summary, "not-peelable", demand, objects, _PEEL)
+
+
+_PEEL: Final = (
+    "Give a clone that has it (--git-checkout DIR), or --fetch-tags. attest build signs the tag object along."
+)
 
 
 def source_ref(source: Corroborated, expected: Expectations) -> Iterator[Check]:
@@ -104,13 +109,15 @@ def source_clean(source: Corroborated, expected: Expectations) -> Iterator[Check
     if not (expected.policy and expected.policy.source.clean):
         return
     demand = Demand("a clean working tree", expected.policy.origin("source.clean"), lambda _: True)
-    fetched = [said for said in source.said if any(one.written_by == "builder" for one in said.sources)]
+    # A workflow names its commit and then does with the checkout what it likes: only BuildKit builds what it fetched.
+    of_buildkit = [said for said in source.said if said.build_type in ("", *BUILDKIT_TYPES)]
+    fetched = [said for said in of_buildkit if any(one.written_by == "builder" for one in said.sources)]
     if dirty := _dirty("source.clean", source, demand):
         yield dirty
     elif fetched and len(fetched) == len(source.said):
         yield _answer("source.clean", source, demand, source.about("commit", "object"), (), "dirty")
     else:
-        summary = "built from a local checkout, and nothing shows that it held what is committed"
+        summary = "nothing shows that what was built is what is committed"
         hint = "Build from a git context: attest build https://host/project.git#refs/tags/NAME."
         reason = "no-claim" if source.provenance else "untrusted"
         yield _check("source.clean", UNKNOWN, source, summary, reason, demand, hint=hint)
@@ -149,12 +156,33 @@ def contradictions(source: Corroborated, expected: Expectations) -> Iterator[Che
             yield _check(f"source.{fact}", FAILED, source, summary, "contradiction", None, source.about(fact))
 
 
+def _is_one_commit(sources: Sequence[Corroborated]) -> bool:
+    """Whether the platforms are of one commit, whichever of its branches and tags each was built for."""
+    commits = [{claim.value for claim in one.about("commit") if claim.counts} for one in sources]
+    return all(commits) and bool(set.intersection(*commits))
+
+
 def mixed(sources: Sequence[Corroborated], expected: Expectations) -> Iterator[Check]:
     """Are the platforms of one source? Genuine releases can be joined in one index by anybody. Asked only where not."""
+    # A git object may be a commit or a tag's: two platforms of different ones are of one source or of two.
+    named = [{*one.values("commit"), *one.values("object"), *one.values("tagObject")} for one in sources]
+    known = [values for values in named if values]
+    is_open = any(one.values("object") for one in sources) and "commit" not in expected.exact
+    if is_open and known and not set.intersection(*known):
+        claims = [claim for one in sources for claim in one.about("commit", "object")]
+        told = ", ".join(dict.fromkeys(claim.value for claim in claims))
+        summary = f"the platforms are of the git objects {told}, which may be one source or several"
+        found = tuple(dict.fromkeys(claim.value for claim in claims))
+        yield Check("source.commit", UNKNOWN, summary, "not-peelable", found=found, hint=_PEEL)
     for fact, spelling in _COMPARABLE.items():
-        said = {one.platform: {spelling(claim.value) for claim in one.about(fact) if claim.counts} for one in sources}
+        said = {
+            one.platform: {spelling(claim.value) or claim.value for claim in one.about(fact) if claim.counts}
+            for one in sources
+        }
         known = [values for values in said.values() if values]
         if fact in expected.exact or not known or set.intersection(*known):
+            continue
+        if fact in ("tag", "branch") and _is_one_commit(sources):
             continue
         told = "; ".join(f"{platform}: {', '.join(sorted(values))}" for platform, values in said.items() if values)
         claims = [claim for one in sources for claim in one.about(fact) if claim.counts]
