@@ -50,6 +50,11 @@ class Replacement:
         return self.said
 
 
+def is_of_buildkit(build_type: str) -> bool:
+    """Whether it is one that BuildKit writes, or none is named."""
+    return build_type in ("", *BUILDKIT_TYPES)
+
+
 def replacements(build_type: str, config: JsonObject, request: JsonObject, *, is_git: bool) -> tuple[Replacement, ...]:
     """What replaced part of the source; with a build type that is not BuildKit's, anything may have."""
     return tuple(dict.fromkeys(_replacements(build_type, config, request, is_git)))
@@ -57,12 +62,12 @@ def replacements(build_type: str, config: JsonObject, request: JsonObject, *, is
 
 def _replacements(build_type: str, config: JsonObject, request: JsonObject, is_git: bool) -> Iterator[Replacement]:
     context = text(config, "uri")
-    if build_type not in ("", *BUILDKIT_TYPES):
+    if not is_of_buildkit(build_type):
         yield Replacement("build-type", f"the build type {build_type}, which attest does not know")
     if context and not is_git:
         address = without_credentials(context)
         yield Replacement("context", f"the context {address}, which is no git object")
-    if build_type in ("", *BUILDKIT_TYPES) and any(_is_unreadable(layer) for layer in layers(request)):
+    if is_of_buildkit(build_type) and any(_is_unreadable(layer) for layer in layers(request)):
         yield Replacement("request", "a request that cannot be read")
     if _is_too_deep(request):
         yield Replacement("request", f"more than {_REQUESTS} requests, one below the other")
@@ -118,7 +123,7 @@ def parameters(
     `dockerfile` and `directory` say where in the source was built; another place than usual leaves no argument. Of a
     build type that is not BuildKit's it is every member, as JSON where it is no text.
     """
-    if build_type not in ("", *BUILDKIT_TYPES):
+    if not is_of_buildkit(build_type):
         members = ((name, value) for name, value in external.items() if value not in (None, "", {}, []))
         return tuple(Parameter(name, value if isinstance(value, str) else json.dumps(value)) for name, value in members)
     place = [Parameter("filename", dockerfile)] if dockerfile not in ("", "Dockerfile") else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from attest.errors import InvalidReference, MalformedStatement, TooLarge, Unreadable
@@ -109,6 +110,15 @@ def parse_statement(raw: bytes, where: str) -> Statement:
         Subject(text(subject, "name"), strings(subject, "digest")) for subject in children(document, "subject")
     )
     return Statement(raw, statement_type, text(document, "predicateType"), subjects)
+
+
+def read_timestamp(written: str) -> datetime | None:
+    """A time in UTC, or None where none can be read; without a zone it is UTC (in-toto v1, field type Timestamp)."""
+    try:
+        found = datetime.fromisoformat(written)
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def member_text(raw: bytes, name: str) -> str:

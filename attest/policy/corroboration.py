@@ -131,7 +131,7 @@ def _claims(
         for source in provenance.sources:
             seen = source.written_by == "builder" and _builder_vouches(verified, provenance, replaced, expected)
             for fact, value in _from_source(source):
-                told = seen or (fact == "base" and _is_isolated(verified, provenance))
+                told = seen or (fact == "base" and is_isolated(verified, provenance))
                 if value:
                     yield claim(fact, value, "builder" if told else "signer")
         yield from (claim("replaced", str(one), "signer") for one in replaced)
@@ -149,7 +149,7 @@ def _is_accepted(replacement: Replacement, provenance: Provenance, expected: Exp
     return any(one.name == replacement.name and one.digest == replacement.digest for one in accepted)
 
 
-def _is_isolated(verified: VerifiedStatement, provenance: Provenance) -> bool:
+def is_isolated(verified: VerifiedStatement, provenance: Provenance) -> bool:
     """Whether, as a root of trust says, nobody but this builder writes its provenance."""
     scope = verified.signer.scope_for(provenance.builder)
     return scope.is_isolated and scope.covers(provenance.builder)
@@ -162,13 +162,7 @@ def _builder_vouches(
 
     Any frontend but the builder's own is something else, unless the policy accepts it by digest.
     """
-    scope = verified.signer.scope_for(provenance.builder)
-    if (
-        not scope.is_isolated
-        or not scope.covers(provenance.builder)
-        or replaced
-        or not provenance.dependencies_complete
-    ):
+    if not is_isolated(verified, provenance) or replaced or not provenance.dependencies_complete:
         return False
     accepted = expected.policy.source.accepted if expected.policy else ()
     pinned = {one.digest for one in accepted if one.name == "frontend"}

@@ -13,6 +13,7 @@ from typing import Final
 
 from attest.errors import UsageError
 from attest.evidence.attestation import Evidence
+from attest.evidence.statement import read_timestamp
 from attest.oci.document import Json, JsonObject, child, encode, strings, text
 from attest.oci.image import Image, PlatformImage
 from attest.policy.expectations import Expectations
@@ -228,11 +229,8 @@ def _is_passed(one: VerifiedStatement) -> bool:
 
 
 def _verified_at(one: VerifiedStatement) -> datetime:
-    try:
-        found = datetime.fromisoformat(text(one.statement.predicate, "timeVerified"))
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return datetime.max.replace(tzinfo=UTC)  # a time that cannot be read is never a time that has come
+    at = read_timestamp(text(one.statement.predicate, "timeVerified"))
+    return at or datetime.max.replace(tzinfo=UTC)  # a time that cannot be read is never a time that has come
 
 
 def _level(predicate: JsonObject) -> int:

@@ -6,13 +6,14 @@ Each asks every trusted provenance statement of a platform: one that is right do
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from attest.evidence.provenance import Provenance
+from attest.evidence.statement import read_timestamp
 from attest.policy.checks.asking import Answer, Question, ask
 from attest.policy.checks.materials import base_images, materials_complete, parameters_allowed
-from attest.policy.corroboration import Corroborated
+from attest.policy.corroboration import Corroborated, is_isolated
 from attest.policy.expectations import Expectations
 from attest.policy.pattern import Pattern, any_matches, listed
 from attest.policy.report import Check, Status
@@ -52,8 +53,7 @@ def _builder_voucher(verified: VerifiedStatement, said: Provenance) -> str:
     signer = verified.signer
     if isinstance(signer, CertifiedSigner) and said.builder and same_builder(signer.identity, said.builder):
         return "certificate"
-    scope = signer.scope_for(said.builder)
-    return "builder" if scope.is_isolated and scope.covers(said.builder) else "signer"
+    return "builder" if is_isolated(verified, said) else "signer"
 
 
 def build_type(source: Corroborated, expected: Expectations, _: datetime) -> Iterator[Check]:
@@ -91,7 +91,7 @@ def build_age(source: Corroborated, expected: Expectations, now: datetime) -> It
         return
 
     def question(verified: VerifiedStatement, said: Provenance) -> Answer:
-        ended, signer = _time(said.finished_on), verified.signer
+        ended, signer = read_timestamp(said.finished_on), verified.signer
         if ended is None:
             return Answer(UNKNOWN, "the provenance does not say when the build ended", "no-claim")
         signed = signer.not_before if isinstance(signer, CertifiedSigner) else ended
@@ -105,14 +105,6 @@ def build_age(source: Corroborated, expected: Expectations, now: datetime) -> It
         return Answer(PASSED, f"built at {found}", vouched_by=voucher)
 
     yield ask("build.age", source, expected.policy.origin("build.max_age"), f"at most {_days(limit)}", question)
-
-
-def _time(written: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(written)
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _days(limit: timedelta) -> str:

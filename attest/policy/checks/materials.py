@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from attest.evidence.buildkit_request import BUILDKIT_TYPES
+from attest.evidence.buildkit_request import is_of_buildkit
 from attest.evidence.provenance import Dependency, Provenance
 from attest.policy.checks.asking import Answer, ask
 from attest.policy.corroboration import Corroborated
@@ -87,7 +87,7 @@ def base_images(source: Corroborated, expected: Expectations, _: datetime) -> It
 def _unseen(said: Provenance) -> Answer | None:
     """Where nothing at all is listed, and the list does not call itself complete, nothing is known."""
     # BuildKit lists every image, and calls a list incomplete because of a local context alone.
-    if said.dependencies or said.dependencies_complete or said.build_type in ("", *BUILDKIT_TYPES):
+    if said.dependencies or said.dependencies_complete or is_of_buildkit(said.build_type):
         return None
     return Answer(UNKNOWN, "the provenance lists nothing that it was built from", "incomplete")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from attest.evidence.buildkit_request import BUILDKIT_TYPES
+from attest.evidence.buildkit_request import is_of_buildkit
 from attest.evidence.provenance import FULL_COMMIT
 from attest.evidence.repository import canonical_repository
 from attest.policy.corroboration import Corroborated
@@ -110,7 +110,7 @@ def source_clean(source: Corroborated, expected: Expectations) -> Iterator[Check
         return
     demand = Demand("a clean working tree", expected.policy.origin("source.clean"), lambda _: True)
     # A workflow names its commit and then does with the checkout what it likes: only BuildKit builds what it fetched.
-    of_buildkit = [said for said in source.said if said.build_type in ("", *BUILDKIT_TYPES)]
+    of_buildkit = [said for said in source.said if is_of_buildkit(said.build_type)]
     fetched = [said for said in of_buildkit if any(one.written_by == "builder" for one in said.sources)]
     if dirty := _dirty("source.clean", source, demand):
         yield dirty

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import verification
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -36,6 +36,15 @@ def load_certificate(der: bytes) -> tuple[x509.Certificate, PublicKey]:
         raise NotVerified("its certificate cannot be read") from None
     assert names is not None  # noqa: S101 - cryptography reads them once, and here what is wrong with them is caught
     return certificate, key
+
+
+def is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether this certificate's key signed it and its name stands in it; nothing is said of when, or of any root."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def require_issued(certificate: x509.Certificate, times: Sequence[datetime], root: TrustedRoot) -> None:

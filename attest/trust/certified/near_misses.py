@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from attest.evidence.bundle import CERTIFICATE, Bundle
 from attest.evidence.certificate import der_of
 from attest.trust.certified.bundle_proof import material_of
-from attest.trust.certified.issuance import load_certificate
+from attest.trust.certified.issuance import is_issued_by, load_certificate
 from attest.trust.certified.signed_entry import LogEntry, bundled_entry, noted_entry
 from attest.trust.certified.trusted_root import TrustedRoot
 from attest.trust.identity import NotVerified
@@ -55,7 +55,7 @@ def _near_miss(
                 f"The log {entry.log_id.hex()[:12]}… is unknown to this trusted root: it is another Sigstore's "
                 "(--trusted-root FILE), or newer than the root (--update-trusted-root)."
             )
-    if not any(_issued(certificate, issuer) for one in root.authorities for issuer in one.certificates):
+    if not any(is_issued_by(certificate, issuer) for one in root.authorities for issuer in one.certificates):
         return (
             f"Its certificate says to be by {_issuer_of(certificate)}, which is no authority of this "
             "trusted root: it is another Sigstore's (--trusted-root FILE), or forged."
@@ -115,13 +115,3 @@ def _stamped(stamps: Sequence[bytes]) -> list[datetime]:
         except ValueError:
             continue
     return times
-
-
-def _issued(certificate: Certificate, issuer: Certificate) -> bool:
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
